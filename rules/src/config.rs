@@ -1,0 +1,507 @@
+//! The configuration after checking: what the rest of the program sees. The raw document (serde,
+//! unknown keys refused, positions kept) becomes this exactly once, in [`load`].
+//!
+//! Secrets that the files name (`${ENV}`, `file:`) are resolved by the caller through
+//! [`load::Secrets`]; checking needs none.
+
+pub mod load;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use indexmap::IndexMap;
+
+/// Everything an operator can set, with defaults filled in.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub proxy: Proxy,
+    pub admin: Admin,
+    /// `sqlite:PATH` (relative to the configuration's folder) or `postgres://...`.
+    pub database: Secret,
+    pub permit: Permit,
+    pub record: Record,
+    pub hold: Hold,
+    pub approval: ApprovalTimes,
+    pub limits: Limits,
+    /// `false`: decide and record, but let every call pass without a permit.
+    pub enforce: bool,
+    /// Always all four tiers; what the files leave out is `require_approval` by one person.
+    pub risk_tiers: BTreeMap<RiskTier, TierPolicy>,
+    /// Teams defined in files: name to e-mail addresses.
+    pub teams: IndexMap<String, Vec<String>>,
+    /// `default` is always among them.
+    pub projects: Vec<Project>,
+    pub agents: IndexMap<String, AgentEntry>,
+    pub upstreams: IndexMap<String, Upstream>,
+    /// In file order.
+    pub policies: Vec<Policy>,
+    /// SHA-256 (hex) of the sources' names and texts, before secrets.
+    pub digest: String,
+}
+
+#[derive(Debug, Clone)]
+pub struct Proxy {
+    pub listen: Vec<SocketAddr>,
+    pub tls: Option<TlsFiles>,
+    /// Calls without a key: `reject` (default) or `allow` (they become the agent `anonymous`).
+    pub anonymous: Anonymous,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Anonymous {
+    Reject,
+    Allow,
+}
+
+#[derive(Debug, Clone)]
+pub struct TlsFiles {
+    pub cert: String,
+    pub key: String,
+}
+
+#[derive(Debug, Clone)]
+pub struct Admin {
+    pub listen: SocketAddr,
+    /// How approvers reach the dashboard; also the permits' `iss`. Scheme, host, optional port; no path.
+    pub url: String,
+    /// A second address that offers only what agents may call.
+    pub agents_listen: Option<SocketAddr>,
+    pub tls: Option<TlsFiles>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Permit {
+    pub algorithm: PermitAlgorithm,
+    pub lifetime: Duration,
+    /// Lower-case header name.
+    pub header: String,
+    /// Folder of the signing keys, relative to the configuration's folder. Default `keys`.
+    pub keys: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PermitAlgorithm {
+    Es256,
+    EdDsa,
+    Rs256,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Record {
+    /// `record: { sync: full }`: also what policy approves is fsynced before it is sent.
+    pub sync_full: bool,
+}
+
+/// How long a call is held before its agent is told `APPROVAL_PENDING`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HoldTimeout {
+    /// By the table of what clients announce and stand.
+    Auto,
+    For(Duration),
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Hold {
+    pub timeout: HoldTimeout,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct ApprovalTimes {
+    pub expires_in: Duration,
+    pub release_within: Duration,
+    pub replay_for: Duration,
+    pub denial_for: Duration,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Largest request body on a route, bytes. Default 1 MiB, at most 64 MiB.
+    pub body: usize,
+    /// Largest request head, bytes. Default 32 KiB.
+    pub head: usize,
+    /// Largest upstream answer kept for a caller who is gone, bytes. Default 1 MiB.
+    pub stored_response: usize,
+    /// Calls held at once by the whole gate; more are answered 429.
+    pub held: usize,
+    /// Calls held at once by one agent; more are answered 429.
+    pub held_per_agent: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RiskTier {
+    Low,
+    Medium,
+    High,
+    Critical,
+}
+
+impl RiskTier {
+    pub const ALL: [RiskTier; 4] = [RiskTier::Low, RiskTier::Medium, RiskTier::High, RiskTier::Critical];
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RiskTier::Low => "low",
+            RiskTier::Medium => "medium",
+            RiskTier::High => "high",
+            RiskTier::Critical => "critical",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(text: &str) -> Option<RiskTier> {
+        RiskTier::ALL.into_iter().find(|tier| tier.as_str() == text)
+    }
+}
+
+/// How much an agent is trusted, least first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Trust {
+    Unregistered,
+    New,
+    Active,
+    Established,
+    Verified,
+}
+
+impl Trust {
+    pub const ALL: [Trust; 5] = [Trust::Unregistered, Trust::New, Trust::Active, Trust::Established, Trust::Verified];
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Trust::Unregistered => "unregistered",
+            Trust::New => "new",
+            Trust::Active => "active",
+            Trust::Established => "established",
+            Trust::Verified => "verified",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Trust> {
+        Trust::ALL.into_iter().find(|trust| trust.as_str() == text)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SourceType {
+    AiAgent,
+    Devops,
+    Automation,
+}
+
+impl SourceType {
+    pub const ALL: [SourceType; 3] = [SourceType::AiAgent, SourceType::Devops, SourceType::Automation];
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            SourceType::AiAgent => "ai_agent",
+            SourceType::Devops => "devops",
+            SourceType::Automation => "automation",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(text: &str) -> Option<SourceType> {
+        SourceType::ALL.into_iter().find(|source| source.as_str() == text)
+    }
+}
+
+/// What a tier does when no policy matched: a policy's keys.
+#[derive(Debug, Clone, Default)]
+pub struct TierPolicy {
+    pub decision: Option<PolicyDecision>,
+    pub message: Option<String>,
+    pub approvals: Approvals,
+}
+
+#[derive(Debug, Clone)]
+pub struct Project {
+    pub name: String,
+    /// `projects.unregistered: accept`: labels without an agent are let in on the proxy too.
+    pub accept_unregistered: bool,
+}
+
+/// An agent defined in files. Its keys live in the store.
+#[derive(Debug, Clone)]
+pub struct AgentEntry {
+    pub project: String,
+    pub fingerprint: Option<String>,
+    pub owner: Option<String>,
+    pub trust: Trust,
+    pub framework: Option<String>,
+    pub risk_sensitivity: Option<RiskTier>,
+    pub source_type: SourceType,
+    pub hold: Option<HoldTimeout>,
+    pub enforce: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct Upstream {
+    pub name: String,
+    pub url: UpstreamUrl,
+    /// Path mounts, canonical, without trailing slash (`/` itself is the empty string).
+    pub at: Vec<String>,
+    /// Host mounts, lower case, without port.
+    pub host: Vec<String>,
+    pub listen: Vec<UpstreamListener>,
+    pub protocol: Protocol,
+    pub unmatched: Unmatched,
+    pub enforce: bool,
+    /// Projects whose agents reach it. Default: `default` only.
+    pub projects: Vec<String>,
+    /// Headers the gate sets on every request to it, applied last, masked everywhere. Lower-case names.
+    pub headers_set: IndexMap<String, Secret>,
+    /// Globs of header names taken off before that.
+    pub headers_remove: Vec<String>,
+    /// `host: preserve` sends the agent's Host on; default is the upstream's own.
+    pub preserve_host: bool,
+    /// HTTP/2 to the upstream (prior knowledge without TLS, ALPN with it).
+    pub http2: bool,
+    pub tls: UpstreamTls,
+    pub connect_timeout: Duration,
+    /// Longest wait for the head of the answer and between parts of its body.
+    pub read_timeout: Duration,
+    pub paths: Paths,
+    pub hold: Option<HoldTimeout>,
+    pub body_limit: Option<usize>,
+    pub routes: Vec<Route>,
+}
+
+/// An upstream's address, taken apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpstreamUrl {
+    pub tls: bool,
+    /// Host name or IP literal without brackets.
+    pub host: String,
+    pub port: u16,
+    /// Put in front of the path the agent asked for; canonical, without trailing slash.
+    pub path: String,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct UpstreamTls {
+    /// PEM file of extra roots for this upstream.
+    pub ca: Option<String>,
+    /// Name to verify instead of the URL's host.
+    pub server_name: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+pub struct UpstreamListener {
+    pub address: SocketAddr,
+    /// Every call on it is this agent's.
+    pub agent: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    Http,
+    Mcp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unmatched {
+    Reject,
+    RequireApproval,
+    Pass,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Paths {
+    pub case_insensitive: bool,
+    pub allow_encoded_slash: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// `None`: an MCP route that takes the tool's name, or a `pass` route.
+    pub action: Option<String>,
+    pub matches: Vec<Match>,
+    pub risk_tier: RiskTier,
+    pub title: Option<String>,
+    pub params: IndexMap<String, Param>,
+    /// No action, no intent, no permit: the call streams through.
+    pub pass: bool,
+    pub upgrade: bool,
+    /// MCP: left out of `tools/list`, and a call of it is refused.
+    pub hide: bool,
+    pub hold: Option<HoldTimeout>,
+    /// Where the route stands, for findings and traces.
+    pub place: Place,
+}
+
+/// One alternative of a route's `match`. All given parts must hold.
+#[derive(Debug, Clone, Default)]
+pub struct Match {
+    /// Upper case; `None` is any method.
+    pub method: Option<String>,
+    /// Template relative to the mount; `None` is any path.
+    pub path: Option<String>,
+    /// Name to the glob that exactly one occurrence must match.
+    pub query: IndexMap<String, String>,
+    pub headers: IndexMap<String, String>,
+    /// JSON pointer to the value wanted (a string is a glob over the string).
+    pub body: IndexMap<String, serde_json::Value>,
+    pub form: IndexMap<String, String>,
+    pub mcp: Option<McpMatch>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct McpMatch {
+    /// Glob over the tool's name of a `tools/call`.
+    pub tool: Option<String>,
+    /// Another JSON-RPC method, e.g. `resources/read`.
+    pub method: Option<String>,
+    pub uri: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Param {
+    pub from: ParamSource,
+    /// `None`: string outside JSON; in JSON whatever scalar it is.
+    pub kind: Option<ParamType>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ParamSource {
+    /// RFC 6901 pointer into the JSON body (MCP: into the tool's arguments).
+    Json(String),
+    Path(String),
+    Query(String),
+    Header(String),
+    Form(String),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ParamType {
+    String,
+    Integer,
+    Decimal,
+    Boolean,
+    List,
+    Object,
+}
+
+#[derive(Debug, Clone)]
+pub struct Policy {
+    pub name: String,
+    /// Globs; empty means any. Same for the next three.
+    pub action: Vec<String>,
+    pub agent: Vec<String>,
+    pub upstream: Vec<String>,
+    pub project: Vec<String>,
+    pub source_type: Option<SourceType>,
+    pub risk_tier: Option<RiskTier>,
+    /// Least trust for which it holds.
+    pub trust: Option<Trust>,
+    /// CEL source.
+    pub when: Option<String>,
+    pub decision: PolicyDecision,
+    pub message: Option<String>,
+    pub priority: i64,
+    pub approvals: Approvals,
+    pub schedule: Option<Schedule>,
+    /// `false`: record that it matched and walk on.
+    pub enforce: bool,
+    pub place: Place,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PolicyDecision {
+    AutoApprove,
+    AutoDeny,
+    RequireApproval,
+}
+
+/// What approval asks for; unset fields come from the tier, then from defaults.
+#[derive(Debug, Clone, Default)]
+pub struct Approvals {
+    pub required: Option<u32>,
+    /// Team names or e-mail addresses; unset or empty means any approver.
+    pub from: Option<Vec<String>>,
+    /// Groups that must each give `required` votes.
+    pub all_of: Option<Vec<Vec<String>>>,
+    pub not: Option<Vec<Excluded>>,
+    pub delay: Option<Duration>,
+    pub expires_in: Option<Duration>,
+    pub confirm: Option<Confirm>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Excluded {
+    Owner,
+    Requester,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Confirm {
+    /// `confirm: false`: switches off what the tier asks.
+    No,
+    /// The action's name must be typed.
+    Action,
+    /// The text of this template must be typed.
+    Template(String),
+}
+
+#[derive(Debug, Clone)]
+pub struct Schedule {
+    /// IANA name. Default `UTC`.
+    pub timezone: String,
+    pub block_weekends: bool,
+    /// `[from, to)` in hours; may wrap midnight.
+    pub block_hours: Option<(u8, u8)>,
+    /// When given, all other times are blocked.
+    pub allow: Vec<AllowedTime>,
+    pub outside: Outside,
+}
+
+/// `Mon-Fri 08:00-18:00`: days as Monday = 0 .. Sunday = 6, minutes since midnight, end exclusive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AllowedTime {
+    pub days: Vec<u8>,
+    pub from_minute: u16,
+    pub to_minute: u16,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outside {
+    Deny,
+    Skip,
+}
+
+/// A text that must not be shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    #[must_use]
+    pub fn new(text: String) -> Secret {
+        Secret(text)
+    }
+
+    /// The text itself, for the one place that needs it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("\"......\"")
+    }
+}
+
+/// Where something stands in the files.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Place {
+    pub file: String,
+    /// From 1.
+    pub line: u32,
+    /// From 1.
+    pub column: u32,
+}
