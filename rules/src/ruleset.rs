@@ -41,7 +41,9 @@ pub struct Mounted {
 pub enum Routed {
     Action(Hit),
     /// A route with `pass: true`, or `unmatched: pass`.
-    Pass { upgrade: bool },
+    Pass {
+        upgrade: bool,
+    },
     /// No route, and the upstream rejects what has none.
     NoRoute,
     /// MCP handshake and discovery, notifications, responses: sent on without intent, body already read.
@@ -126,7 +128,15 @@ impl Ruleset {
 
     /// Decides an action. `at` is Unix microseconds; nothing else of the world comes in.
     #[must_use]
-    pub fn decide(&self, action: &Action, upstream: Option<&str>, caller: &Caller, request: Option<&Request>, defects: &[String], at: i64) -> Decision {
+    pub fn decide(
+        &self,
+        action: &Action,
+        upstream: Option<&str>,
+        caller: &Caller,
+        request: Option<&Request>,
+        defects: &[String],
+        at: i64,
+    ) -> Decision {
         let _ = (action, upstream, caller, request, defects, at);
         todo!()
     }
