@@ -1,1 +1,42 @@
-//! The life of an intent
+//! The life of an intent, and everybody who has a part in it.
+//!
+//! [`Gate`] is what the proxy, the admin and the command line talk to. It decides by the current
+//! [`rules::Ruleset`], records through a [`Store`], wakes held calls, and is the only maker of
+//! [`Released`], without which no permit is signed and no route's call is sent.
+//!
+//! INVARIANT: an event and the state it leads to are written in one transaction; the audit row *is*
+//! the event.
+
+pub mod agent;
+pub mod approval;
+pub mod audit;
+pub mod call;
+pub mod clock;
+pub mod deed;
+pub mod directory;
+pub mod feed;
+pub mod gate;
+pub mod hold;
+pub mod id;
+pub mod intent;
+pub mod key;
+pub mod person;
+pub mod refusal;
+pub mod release;
+pub mod store;
+
+pub use agent::{Agent, AgentStatus, Principal};
+pub use approval::{Approval, Can, DecideError, Verdict, VerdictWith};
+pub use call::{Call, StoredAnswer, Submitted};
+pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use deed::{Actor, Deed};
+pub use directory::Directory;
+pub use gate::{Gate, GateError};
+pub use hold::{Approved, Hold, Wake};
+pub use id::{AgentId, IntentId, KeyId, PersonId, SessionId};
+pub use intent::{Event, Intent, IntentFilter, Page, State};
+pub use key::{KeyKind, KeySecret};
+pub use person::{Person, Role, Session};
+pub use refusal::Refusal;
+pub use release::Released;
+pub use store::{Store, StoreError};

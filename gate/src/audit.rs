@@ -1,0 +1,28 @@
+//! The audit log: events as the leaves of an RFC 6962 Merkle tree.
+
+use crate::clock::Timestamp;
+
+/// One row of the log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AuditEntry {
+    /// From 0, without gaps: the leaf's index.
+    pub seq: u64,
+    pub at: Timestamp,
+    /// `intent.submitted`, `agent.paused`, ...
+    pub kind: String,
+    pub actor: String,
+    /// The intent or other thing it is about.
+    pub subject: Option<String>,
+    /// The facts; what the leaf hash is over, in this exact text.
+    pub data: String,
+}
+
+/// What `audit verify` found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditReport {
+    pub events: u64,
+    /// Hex of the tree's root.
+    pub root: String,
+    /// Empty: it verifies.
+    pub problems: Vec<String>,
+}

@@ -1,0 +1,363 @@
+//! The gate itself: what the proxy, the admin and the command line call.
+
+use std::sync::Arc;
+
+use rules::Ruleset;
+use tokio::sync::broadcast;
+
+use crate::agent::{Agent, AgentStatus, Principal, ProjectRecord};
+use crate::approval::{Can, DecideError, Verdict, VerdictWith};
+use crate::audit::{AuditEntry, AuditReport};
+use crate::call::{Call, Submitted};
+use crate::clock::{Clock, Timestamp};
+use crate::deed::{Actor, NewAgent};
+use crate::directory::Directory;
+use crate::feed::News;
+use crate::id::{AgentId, IntentId, KeyId, PersonId, SessionId};
+use crate::intent::{Intent, IntentFilter, Page};
+use crate::key::KeySecret;
+use crate::person::{Person, Role, Session, SignInError};
+use crate::store::{Store, StoreError};
+
+/// Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Gate {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {}
+
+#[derive(Debug, thiserror::Error)]
+pub enum GateError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Key(#[from] permit::KeyError),
+    #[error("there is no {0}")]
+    NotFound(String),
+    #[error("{0}")]
+    Invalid(String),
+    /// The name or fingerprint is taken.
+    #[error("{0}")]
+    Conflict(String),
+}
+
+/// A key as it is shown once.
+#[derive(Debug, Clone)]
+pub struct MintedKey {
+    pub id: KeyId,
+    pub secret: KeySecret,
+}
+
+// The life of a gate.
+impl Gate {
+    /// Opens the gate on a store: settles what a crash left (`executing` becomes `unknown`), brings
+    /// agents, projects and teams of the files in, and starts the background work (expiry, noticing
+    /// what other processes did). Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// The store cannot be read or written.
+    pub async fn open(store: Arc<dyn Store>, clock: Arc<dyn Clock>, keys: permit::KeyRing, rules: Arc<Ruleset>) -> Result<Gate, GateError> {
+        let _ = (store, clock, keys, rules);
+        todo!()
+    }
+
+    #[must_use]
+    pub fn rules(&self) -> Arc<Ruleset> {
+        todo!()
+    }
+
+    /// Swaps the rules atomically; held intents keep their requirements.
+    ///
+    /// # Errors
+    /// The store cannot record it.
+    pub async fn swap_rules(&self, rules: Arc<Ruleset>) -> Result<(), GateError> {
+        let _ = rules;
+        todo!()
+    }
+
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        todo!()
+    }
+
+    #[must_use]
+    pub fn jwks(&self) -> serde_json::Value {
+        todo!()
+    }
+
+    #[must_use]
+    pub fn directory(&self) -> Arc<Directory> {
+        todo!()
+    }
+
+    #[must_use]
+    pub fn feed(&self) -> broadcast::Receiver<News> {
+        todo!()
+    }
+
+    /// Whether it can decide now: the store takes writes.
+    pub async fn ready(&self) -> Result<(), StoreError> {
+        todo!()
+    }
+
+    /// From now on new calls on routes are refused `Unavailable` and held ones are told to come back.
+    /// Verdicts, claims and outcomes go on. Resolves when no hold is left.
+    pub async fn drain(&self) {
+        todo!()
+    }
+}
+
+// What the proxy calls.
+impl Gate {
+    /// Who presents a key. Looks into the store when the snapshot does not know it, so a key that was
+    /// just made works at once.
+    ///
+    /// # Errors
+    /// The store cannot be asked.
+    pub async fn identify(&self, key: &KeySecret) -> Result<Option<Principal>, StoreError> {
+        let _ = key;
+        todo!()
+    }
+
+    /// Decides a call, records it, and says what to do with it.
+    pub async fn submit(&self, call: Call) -> Submitted {
+        let _ = call;
+        todo!()
+    }
+}
+
+// What people do with intents.
+impl Gate {
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn intent(&self, id: IntentId) -> Result<Option<Intent>, StoreError> {
+        let _ = id;
+        todo!()
+    }
+
+    /// Newest first.
+    ///
+    /// # Errors
+    /// The store cannot be read, or the cursor is not one of ours.
+    pub async fn intents(&self, filter: &IntentFilter) -> Result<Page<Intent>, StoreError> {
+        let _ = filter;
+        todo!()
+    }
+
+    #[must_use]
+    pub fn can(&self, intent: &Intent, person: &Person) -> Can {
+        let _ = (intent, person);
+        todo!()
+    }
+
+    /// Gives one person's verdict; the last one that is needed releases (with a live caller and no
+    /// delay in the same transaction).
+    ///
+    /// # Errors
+    /// See [`DecideError`].
+    pub async fn decide(&self, id: IntentId, by: &Person, verdict: Verdict, with: VerdictWith) -> Result<Intent, DecideError> {
+        let _ = (id, by, verdict, with);
+        todo!()
+    }
+
+    /// # Errors
+    /// See [`DecideError`].
+    pub async fn cancel(&self, id: IntentId, by: &Person, why: Option<String>) -> Result<Intent, DecideError> {
+        let _ = (id, by, why);
+        todo!()
+    }
+
+    /// A person settles an `unknown`: `executed` true or false.
+    ///
+    /// # Errors
+    /// See [`DecideError`].
+    pub async fn settle(&self, id: IntentId, by: &Person, executed: bool, note: Option<String>) -> Result<Intent, DecideError> {
+        let _ = (id, by, executed, note);
+        todo!()
+    }
+
+    /// Forgets a remembered denial, so that the same call asks again.
+    ///
+    /// # Errors
+    /// See [`DecideError`].
+    pub async fn clear_denial(&self, id: IntentId, by: &Person) -> Result<(), DecideError> {
+        let _ = (id, by);
+        todo!()
+    }
+}
+
+// The directory.
+impl Gate {
+    /// # Errors
+    /// The name is taken or not a name; the store cannot be written.
+    pub async fn add_project(&self, name: &str, by: &Actor) -> Result<MintedKey, GateError> {
+        let _ = (name, by);
+        todo!()
+    }
+
+    /// # Errors
+    /// There is no such project.
+    pub async fn rotate_project_key(&self, name: &str, by: &Actor) -> Result<MintedKey, GateError> {
+        let _ = (name, by);
+        todo!()
+    }
+
+    #[must_use]
+    pub fn projects(&self) -> Vec<ProjectRecord> {
+        self.directory().projects()
+    }
+
+    /// Registers an agent (or gives one that files define its first key).
+    ///
+    /// # Errors
+    /// Name or fingerprint taken, no such project.
+    pub async fn add_agent(&self, agent: NewAgent, by: &Actor) -> Result<(Arc<Agent>, MintedKey), GateError> {
+        let _ = (agent, by);
+        todo!()
+    }
+
+    /// A second key; the oldest of more than two live keys is revoked.
+    ///
+    /// # Errors
+    /// There is no such agent.
+    pub async fn rotate_agent_key(&self, agent: AgentId, by: &Actor) -> Result<MintedKey, GateError> {
+        let _ = (agent, by);
+        todo!()
+    }
+
+    /// Pauses, resumes or revokes; at once, also for calls already held.
+    ///
+    /// # Errors
+    /// There is no such agent; a revoked agent stays revoked.
+    pub async fn set_agent_status(&self, agent: AgentId, status: AgentStatus, reason: Option<String>, by: &Actor) -> Result<Arc<Agent>, GateError> {
+        let _ = (agent, status, reason, by);
+        todo!()
+    }
+
+    /// # Errors
+    /// The e-mail address is taken or not one.
+    pub async fn add_person(&self, email: &str, name: &str, role: Role, teams: Vec<String>, by: &Actor) -> Result<Arc<Person>, GateError> {
+        let _ = (email, name, role, teams, by);
+        todo!()
+    }
+
+    /// A personal token for the command line and the API.
+    ///
+    /// # Errors
+    /// There is no such person.
+    pub async fn mint_token(&self, person: PersonId, label: Option<String>, by: &Actor) -> Result<MintedKey, GateError> {
+        let _ = (person, label, by);
+        todo!()
+    }
+
+    /// # Errors
+    /// There is no such person, or it is the last admin.
+    pub async fn disable_person(&self, person: PersonId, disabled: bool, by: &Actor) -> Result<(), GateError> {
+        let _ = (person, disabled, by);
+        todo!()
+    }
+
+    /// Revokes any key by id.
+    ///
+    /// # Errors
+    /// There is no such key.
+    pub async fn revoke_key(&self, key: KeyId, by: &Actor) -> Result<(), GateError> {
+        let _ = (key, by);
+        todo!()
+    }
+
+    /// A one-time sign-in link's token: for a person, or (`None`) for making the first admin.
+    /// Good for an hour and one use.
+    ///
+    /// # Errors
+    /// `None` while an admin already exists.
+    pub async fn offer_link(&self, person: Option<PersonId>, by: &Actor) -> Result<String, GateError> {
+        let _ = (person, by);
+        todo!()
+    }
+
+    /// For whom a link is, without using it up. `Ok(None)`: for the first admin.
+    ///
+    /// # Errors
+    /// Used up, too old, unknown.
+    pub async fn look_at_link(&self, token: &str) -> Result<Option<Arc<Person>>, SignInError> {
+        let _ = token;
+        todo!()
+    }
+
+    /// Uses a link up: sets the password (and makes the first admin with this address) and signs in.
+    ///
+    /// # Errors
+    /// See [`SignInError`].
+    pub async fn use_link(&self, token: &str, email: &str, name: &str, password: &str, browser: &str) -> Result<SignedIn, SignInError> {
+        let _ = (token, email, name, password, browser);
+        todo!()
+    }
+
+    /// # Errors
+    /// See [`SignInError`]; takes the same time whether the address exists or not.
+    pub async fn sign_in(&self, email: &str, password: &str, browser: &str) -> Result<SignedIn, SignInError> {
+        let _ = (email, password, browser);
+        todo!()
+    }
+
+    /// The person of a session's cookie.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn session(&self, token: &str) -> Result<Option<(Session, Arc<Person>)>, StoreError> {
+        let _ = token;
+        todo!()
+    }
+
+    /// # Errors
+    /// The store cannot be written.
+    pub async fn sign_out(&self, session: SessionId) -> Result<(), GateError> {
+        let _ = session;
+        todo!()
+    }
+}
+
+/// A fresh session and the text of its cookie.
+#[derive(Debug, Clone)]
+pub struct SignedIn {
+    pub session: Session,
+    pub person: Arc<Person>,
+    pub cookie: String,
+}
+
+// Proof.
+impl Gate {
+    /// Recomputes the tree and replays the events against the current state.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn verify_audit(&self) -> Result<AuditReport, StoreError> {
+        todo!()
+    }
+
+    /// The log from `seq` on.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn audit(&self, from: u64, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
+        let _ = (from, limit);
+        todo!()
+    }
+
+    /// The log of one intent.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn audit_of(&self, intent: IntentId) -> Result<Vec<AuditEntry>, StoreError> {
+        let _ = intent;
+        todo!()
+    }
+
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock().now()
+    }
+}

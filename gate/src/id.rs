@@ -1,0 +1,84 @@
+//! Names of things: UUIDv7, shown with a prefix that says what they name.
+
+use std::fmt;
+use std::str::FromStr;
+
+use uuid::Uuid;
+
+use crate::clock::Timestamp;
+
+/// A text that is not an id of the wanted kind.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not an id of this kind: {0:?}")]
+pub struct NotAnId(pub String);
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub Uuid);
+
+        impl $name {
+            /// A new one. The time orders it; the rest is random.
+            #[must_use]
+            pub fn new(now: Timestamp) -> $name {
+                let micros = u64::try_from(now.0).unwrap_or(0);
+                let mut random = [0_u8; 10];
+                // Without randomness an id could repeat; then the unique index refuses it.
+                let _ = getrandom::fill(&mut random);
+                $name(uuid::Builder::from_unix_timestamp_millis(micros / 1000, &random).into_uuid())
+            }
+
+            /// As stored.
+            #[must_use]
+            pub fn bytes(self) -> [u8; 16] {
+                self.0.into_bytes()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!($prefix, "{}"), self.0.simple())
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = NotAnId;
+
+            fn from_str(text: &str) -> Result<$name, NotAnId> {
+                text.strip_prefix($prefix)
+                    .filter(|rest| rest.len() == 32)
+                    .and_then(|rest| Uuid::try_parse(rest).ok())
+                    .map($name)
+                    .ok_or_else(|| NotAnId(text.chars().take(80).collect()))
+            }
+        }
+    };
+}
+
+id!(
+    /// One call's record.
+    IntentId, "int_"
+);
+id!(
+    /// A registered caller.
+    AgentId, "agt_"
+);
+id!(
+    /// A person who decides or reads.
+    PersonId, "usr_"
+);
+id!(
+    /// An agent's, a project's or a person's key.
+    KeyId, "key_"
+);
+id!(
+    /// A browser's sign-in.
+    SessionId, "ses_"
+);
