@@ -1,4 +1,5 @@
-//! What a permit says.
+//! What a permit says. Every claim that is not an `Option` or a list of people must be there and of
+//! its type: a permit that lacks one is malformed, never "unrestricted".
 
 use serde::{Deserialize, Serialize};
 
@@ -13,27 +14,43 @@ pub struct Claims {
     pub sub: String,
     /// Single use.
     pub jti: String,
+    /// Minted at.
     pub iat: i64,
+    /// Dead from then on.
     pub exp: i64,
+    /// The call that was recorded, decided and claimed for this one sending.
     pub intent_id: String,
+    /// The route's name for what is done, e.g. `issue_refund`.
     pub action: String,
+    /// `low`, `medium`, `high` or `critical`.
     pub risk_tier: String,
+    /// The project of the agent and the upstream.
     pub project: String,
+    /// The request's method, as sent.
     pub htm: String,
     /// Path and query as sent.
     pub target: String,
-    /// RFC 9530 value of the exact body.
+    /// RFC 9530 value of the exact body ([`crate::content_digest`]).
     pub content_digest: String,
+    /// The names that `headers_digest` covers ([`crate::header_names`]). Without them a service could not
+    /// tell which of the headers it received are the approved ones.
+    pub headers: Vec<String>,
+    /// Digest of the headers that the approver was shown ([`crate::headers_digest`]).
     pub headers_digest: String,
+    /// Who decided.
     pub decision: Decision,
+    /// The policy that decided, or that asked for people.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub policy: Option<String>,
+    /// Ids of the people who approved.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub approved_by: Vec<String>,
+    /// When the last of them did.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub approved_at: Option<i64>,
 }
 
+/// Who decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Decision {
@@ -46,6 +63,7 @@ pub enum Decision {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IntentClaims {
     pub iss: String,
+    /// `project:<name>`.
     pub aud: String,
     pub sub: String,
     pub jti: String,

@@ -48,3 +48,6 @@ pub enum Refused {
 /// Checks permits offline. Holds the public keys, the audience, and the `jti`s seen.
 #[derive(Debug)]
 pub struct Verifier {}
+
+#[cfg(test)]
+pub(crate) mod tests;
