@@ -1,0 +1,167 @@
+//! The step `tools`: Python and npm packages that tests use, in a folder of their own.
+//!
+//! `tests/tools` pins them; `target/test-tools/venv` and `target/test-tools/node_modules` hold them. They are installed
+//! again only when the pins changed: beside each stands a copy of the pins that it was installed from, written last.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::process::Command;
+
+use crate::failure::Failure;
+use crate::machine::{Surroundings, prints};
+use crate::run;
+
+const REQUIREMENTS: &str = "requirements.txt";
+const PACKAGE: &str = "package.json";
+const LOCK: &str = "package-lock.json";
+const NPMRC: &str = ".npmrc";
+
+/// Installs what `tests/tools` pins, as far as it is not there yet.
+pub(crate) fn run(surroundings: &Surroundings) -> Result<Option<String>, Failure> {
+    let pins = surroundings.root.join("tests/tools");
+    let into = surroundings.test_tools();
+    fs::create_dir_all(&into).map_err(|error| unwritable(&into, &error))?;
+    let said = [python(surroundings, &pins, &into)?, npm(&pins, &into)?];
+    Ok(Some(said.join(", ")))
+}
+
+fn python(surroundings: &Surroundings, pins: &Path, into: &Path) -> Result<String, Failure> {
+    let Some(requirements) = read(&pins.join(REQUIREMENTS)) else {
+        return Ok("no Python packages asked for".into());
+    };
+    let venv = into.join("venv");
+    let interpreter = surroundings
+        .python()
+        .ok_or_else(|| Failure::unavailable("no Python that can make a virtual environment", "install python3-venv"))?;
+    // Another interpreter cannot use what this one installed.
+    let version = prints(interpreter, &["-c", "import sys; print(sys.base_prefix, sys.version)"]).unwrap_or_default();
+    let wanted = format!("{version}\n{requirements}");
+    let stamp = into.join("venv.pins");
+    if up_to_date(&stamp, &wanted, &venv.join("bin/python")) {
+        return Ok("Python packages there".into());
+    }
+    discard(&stamp, &venv)?;
+    installed(Command::new(interpreter).args(["-m", "venv"]).arg(&venv))?;
+    let mut pip = Command::new(venv.join("bin/python"));
+    pip.args(["-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off"]);
+    installed(pip.arg("--requirement").arg(pins.join(REQUIREMENTS)))?;
+    fs::write(&stamp, wanted).map_err(|error| unwritable(&stamp, &error))?;
+    Ok("Python packages installed".into())
+}
+
+fn npm(pins: &Path, into: &Path) -> Result<String, Failure> {
+    let Some(package) = read(&pins.join(PACKAGE)) else {
+        return Ok("no npm packages asked for".into());
+    };
+    let lock = read(&pins.join(LOCK));
+    let version = prints("node", &["--version"]).unwrap_or_default();
+    let wanted = format!("{version}\n{package}\n{}", lock.as_deref().unwrap_or_default());
+    let (modules, stamp) = (into.join("node_modules"), into.join("node_modules.pins"));
+    if up_to_date(&stamp, &wanted, &modules) {
+        return Ok("npm packages there".into());
+    }
+    discard(&stamp, &modules)?;
+    for name in [PACKAGE, LOCK, NPMRC] {
+        let (from, to) = (pins.join(name), into.join(name));
+        let copied = if from.exists() { fs::copy(&from, &to).map(drop) } else { gone(fs::remove_file(&to)) };
+        copied.map_err(|error| unwritable(&to, &error))?;
+    }
+    let install = if lock.is_some() { "ci" } else { "install" };
+    installed(Command::new("npm").args([install, "--no-audit", "--no-fund"]).current_dir(into))?;
+    fs::write(&stamp, wanted).map_err(|error| unwritable(&stamp, &error))?;
+    Ok("npm packages installed".into())
+}
+
+/// The text of a file, where it exists.
+fn read(file: &Path) -> Option<String> {
+    fs::read_to_string(file).ok()
+}
+
+/// Installed before, from the same pins, and still there.
+fn up_to_date(stamp: &Path, wanted: &str, result: &Path) -> bool {
+    result.exists() && read(stamp).is_some_and(|installed| installed == wanted)
+}
+
+/// The stamp goes first, so that an installation that was interrupted is not taken for a whole one.
+fn discard(stamp: &Path, folder: &Path) -> Result<(), Failure> {
+    gone(fs::remove_file(stamp)).map_err(|error| unwritable(stamp, &error))?;
+    gone(fs::remove_dir_all(folder)).map_err(|error| unwritable(folder, &error))
+}
+
+/// A removal of something that was not there has reached its end.
+fn gone(removal: io::Result<()>) -> io::Result<()> {
+    match removal {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+fn installed(command: &mut Command) -> Result<(), Failure> {
+    println!("    {}", run::shown(command));
+    run::streamed(command).map_err(|what| {
+        Failure::unavailable(what, "see what it printed above; it needs to reach the package registry the first time")
+    })
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Failure {
+    Failure::unavailable(
+        format!("{} could not be written: {error}", path.display()),
+        "free some space, or give this user the right to write there",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A folder of its own for one test, gone when dropped.
+    struct Folder(std::path::PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let folder = std::env::temp_dir().join(format!("xtask-{}-{name}", std::process::id()));
+            fs::create_dir_all(&folder).unwrap();
+            Self(folder)
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn tools_are_installed_again_only_when_their_pins_changed() {
+        let folder = Folder::new("stamp");
+        let (stamp, result) = (folder.0.join("venv.pins"), folder.0.join("venv"));
+        assert!(!up_to_date(&stamp, "a==1", &result), "never installed");
+        fs::write(&stamp, "a==1").unwrap();
+        assert!(!up_to_date(&stamp, "a==1", &result), "the stamp alone is no installation");
+        fs::create_dir(&result).unwrap();
+        assert!(up_to_date(&stamp, "a==1", &result));
+        assert!(!up_to_date(&stamp, "a==2", &result), "other pins");
+    }
+
+    #[test]
+    fn an_interrupted_installation_is_begun_anew() {
+        let folder = Folder::new("interrupted");
+        let (stamp, result) = (folder.0.join("venv.pins"), folder.0.join("venv"));
+        fs::write(&stamp, "a==1").unwrap();
+        fs::create_dir(&result).unwrap();
+        discard(&stamp, &result).unwrap();
+        fs::create_dir(&result).unwrap();
+        assert!(!up_to_date(&stamp, "a==1", &result));
+        discard(&stamp, &result).unwrap();
+        discard(&stamp, &result).unwrap();
+        assert!(!result.exists());
+    }
+
+    #[test]
+    fn without_pins_nothing_is_installed() {
+        let folder = Folder::new("nothing");
+        assert_eq!(npm(&folder.0, &folder.0).unwrap(), "no npm packages asked for");
+        assert!(!folder.0.join("node_modules").exists());
+    }
+}
