@@ -2,6 +2,8 @@
 
 use crate::clock::Timestamp;
 
+pub mod tree;
+
 /// One row of the log.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AuditEntry {
@@ -25,4 +27,11 @@ pub struct AuditReport {
     pub root: String,
     /// Empty: it verifies.
     pub problems: Vec<String>,
+}
+
+/// What a leaf's hash is over: the row's values, one a line, the facts last.
+#[must_use]
+pub fn leaf_text(seq: u64, at: Timestamp, kind: &str, actor: &str, subject: Option<&str>, data: &str) -> String {
+    // No value but the last can hold a line feed, so two rows never read the same.
+    format!("{seq}\n{}\n{kind}\n{actor}\n{}\n{data}", at.0, subject.unwrap_or_default())
 }

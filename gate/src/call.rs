@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use rules::ruleset::Hit;
 use rules::Request;
+use rules::ruleset::Hit;
 
 use crate::agent::Agent;
 use crate::hold::Hold;

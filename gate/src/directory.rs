@@ -8,11 +8,22 @@ use crate::id::{AgentId, PersonId};
 use crate::key::KeyHash;
 use crate::person::Person;
 
+/// What the store holds of it.
+#[derive(Debug, Clone, Default)]
+pub struct DirectoryRows {}
+
 /// One consistent picture of agents, projects, people and teams, from files and store.
 #[derive(Debug, Default)]
 pub struct Directory {}
 
 impl Directory {
+    /// Joins what the store holds with what the files define.
+    #[must_use]
+    pub fn build(rows: DirectoryRows, config: &rules::config::Config) -> Directory {
+        let _ = (rows, config);
+        Directory {}
+    }
+
     /// The holder of a key, or `None` when nobody has it (or it was revoked or has expired).
     #[must_use]
     pub fn holder(&self, hash: &KeyHash, now: crate::clock::Timestamp) -> Option<Principal> {

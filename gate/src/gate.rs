@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use rules::Ruleset;
 use tokio::sync::broadcast;
 
@@ -10,7 +11,7 @@ use crate::approval::{Can, DecideError, Verdict, VerdictWith};
 use crate::audit::{AuditEntry, AuditReport};
 use crate::call::{Call, Submitted};
 use crate::clock::{Clock, Timestamp};
-use crate::deed::{Actor, NewAgent};
+use crate::deed::{Actor, Deed, NewAgent};
 use crate::directory::Directory;
 use crate::feed::News;
 use crate::id::{AgentId, IntentId, KeyId, PersonId, SessionId};
@@ -22,11 +23,18 @@ use crate::store::{Store, StoreError};
 /// Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Gate {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 #[derive(Debug)]
-struct Inner {}
+pub(crate) struct Inner {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) keys: permit::KeyRing,
+    pub(crate) rules: ArcSwap<Ruleset>,
+    pub(crate) directory: ArcSwap<Directory>,
+    pub(crate) feed: broadcast::Sender<News>,
+}
 
 #[derive(Debug, thiserror::Error)]
 pub enum GateError {
@@ -58,14 +66,29 @@ impl Gate {
     ///
     /// # Errors
     /// The store cannot be read or written.
-    pub async fn open(store: Arc<dyn Store>, clock: Arc<dyn Clock>, keys: permit::KeyRing, rules: Arc<Ruleset>) -> Result<Gate, GateError> {
-        let _ = (store, clock, keys, rules);
-        todo!()
+    pub async fn open(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        keys: permit::KeyRing,
+        rules: Arc<Ruleset>,
+    ) -> Result<Gate, GateError> {
+        let directory = Directory::build(store.directory().await?, rules.config());
+        let inner = Inner {
+            store,
+            clock,
+            keys,
+            rules: ArcSwap::new(rules),
+            directory: ArcSwap::from_pointee(directory),
+            feed: broadcast::Sender::new(1024),
+        };
+        let gate = Gate { inner: Arc::new(inner) };
+        gate.bring_files_in().await?;
+        Ok(gate)
     }
 
     #[must_use]
     pub fn rules(&self) -> Arc<Ruleset> {
-        todo!()
+        self.inner.rules.load_full()
     }
 
     /// Swaps the rules atomically; held intents keep their requirements.
@@ -73,39 +96,64 @@ impl Gate {
     /// # Errors
     /// The store cannot record it.
     pub async fn swap_rules(&self, rules: Arc<Ruleset>) -> Result<(), GateError> {
-        let _ = rules;
-        todo!()
+        self.inner.rules.store(rules);
+        self.bring_files_in().await?;
+        self.refresh_directory().await?;
+        let _ = self.inner.feed.send(News::Rules);
+        Ok(())
     }
 
     #[must_use]
     pub fn clock(&self) -> &Arc<dyn Clock> {
-        todo!()
+        &self.inner.clock
     }
 
     #[must_use]
     pub fn jwks(&self) -> serde_json::Value {
-        todo!()
+        self.inner.keys.jwks(self.now().seconds())
     }
 
     #[must_use]
     pub fn directory(&self) -> Arc<Directory> {
-        todo!()
+        self.inner.directory.load_full()
     }
 
     #[must_use]
     pub fn feed(&self) -> broadcast::Receiver<News> {
-        todo!()
+        self.inner.feed.subscribe()
     }
 
     /// Whether it can decide now: the store takes writes.
     pub async fn ready(&self) -> Result<(), StoreError> {
-        todo!()
+        self.inner.store.ready().await
     }
 
     /// From now on new calls on routes are refused `Unavailable` and held ones are told to come back.
     /// Verdicts, claims and outcomes go on. Resolves when no hold is left.
     pub async fn drain(&self) {
         todo!()
+    }
+}
+
+// The seam between intents and the directory.
+impl Gate {
+    /// Does a deed and makes it known.
+    pub(crate) async fn record(&self, deed: Deed, by: &Actor) -> Result<(), StoreError> {
+        self.inner.store.record(deed, by, self.now()).await?;
+        self.refresh_directory().await
+    }
+
+    /// Reads the directory again and swaps it in.
+    pub(crate) async fn refresh_directory(&self) -> Result<(), StoreError> {
+        let rows = self.inner.store.directory().await?;
+        self.inner.directory.store(Arc::new(Directory::build(rows, self.rules().config())));
+        let _ = self.inner.feed.send(News::Directory);
+        Ok(())
+    }
+
+    /// Gives agents, projects and teams of the files what the store must know of them (ids, statuses).
+    pub(crate) async fn bring_files_in(&self) -> Result<(), GateError> {
+        Ok(())
     }
 }
 
@@ -157,7 +205,13 @@ impl Gate {
     ///
     /// # Errors
     /// See [`DecideError`].
-    pub async fn decide(&self, id: IntentId, by: &Person, verdict: Verdict, with: VerdictWith) -> Result<Intent, DecideError> {
+    pub async fn decide(
+        &self,
+        id: IntentId,
+        by: &Person,
+        verdict: Verdict,
+        with: VerdictWith,
+    ) -> Result<Intent, DecideError> {
         let _ = (id, by, verdict, with);
         todo!()
     }
@@ -173,7 +227,13 @@ impl Gate {
     ///
     /// # Errors
     /// See [`DecideError`].
-    pub async fn settle(&self, id: IntentId, by: &Person, executed: bool, note: Option<String>) -> Result<Intent, DecideError> {
+    pub async fn settle(
+        &self,
+        id: IntentId,
+        by: &Person,
+        executed: bool,
+        note: Option<String>,
+    ) -> Result<Intent, DecideError> {
         let _ = (id, by, executed, note);
         todo!()
     }
@@ -231,14 +291,27 @@ impl Gate {
     ///
     /// # Errors
     /// There is no such agent; a revoked agent stays revoked.
-    pub async fn set_agent_status(&self, agent: AgentId, status: AgentStatus, reason: Option<String>, by: &Actor) -> Result<Arc<Agent>, GateError> {
+    pub async fn set_agent_status(
+        &self,
+        agent: AgentId,
+        status: AgentStatus,
+        reason: Option<String>,
+        by: &Actor,
+    ) -> Result<Arc<Agent>, GateError> {
         let _ = (agent, status, reason, by);
         todo!()
     }
 
     /// # Errors
     /// The e-mail address is taken or not one.
-    pub async fn add_person(&self, email: &str, name: &str, role: Role, teams: Vec<String>, by: &Actor) -> Result<Arc<Person>, GateError> {
+    pub async fn add_person(
+        &self,
+        email: &str,
+        name: &str,
+        role: Role,
+        teams: Vec<String>,
+        by: &Actor,
+    ) -> Result<Arc<Person>, GateError> {
         let _ = (email, name, role, teams, by);
         todo!()
     }
@@ -247,7 +320,12 @@ impl Gate {
     ///
     /// # Errors
     /// There is no such person.
-    pub async fn mint_token(&self, person: PersonId, label: Option<String>, by: &Actor) -> Result<MintedKey, GateError> {
+    pub async fn mint_token(
+        &self,
+        person: PersonId,
+        label: Option<String>,
+        by: &Actor,
+    ) -> Result<MintedKey, GateError> {
         let _ = (person, label, by);
         todo!()
     }
@@ -291,7 +369,14 @@ impl Gate {
     ///
     /// # Errors
     /// See [`SignInError`].
-    pub async fn use_link(&self, token: &str, email: &str, name: &str, password: &str, browser: &str) -> Result<SignedIn, SignInError> {
+    pub async fn use_link(
+        &self,
+        token: &str,
+        email: &str,
+        name: &str,
+        password: &str,
+        browser: &str,
+    ) -> Result<SignedIn, SignInError> {
         let _ = (token, email, name, password, browser);
         todo!()
     }

@@ -10,26 +10,74 @@ use crate::id::IntentId;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
     /// The hold is over, people have not decided yet; the same call again attaches.
-    Pending { intent: IntentId, waiting_for: String, expires_at: Timestamp },
+    Pending {
+        intent: IntentId,
+        waiting_for: String,
+        expires_at: Timestamp,
+    },
     /// A newer connection of the same call has taken the intent over.
-    Superseded { intent: IntentId, waiting_for: String, expires_at: Timestamp },
-    Denied { intent: IntentId, by: String, reason: Option<String> },
-    ChangesRequested { intent: IntentId, by: String, guidance: String },
-    BlockedByPolicy { intent: Option<IntentId>, message: String },
-    OutsideSchedule { intent: Option<IntentId>, message: String },
-    Stopped { message: String },
-    Cancelled { intent: IntentId, by: String },
-    Expired { intent: IntentId },
-    AgentPaused { agent: String },
-    AgentRevoked { agent: String },
+    Superseded {
+        intent: IntentId,
+        waiting_for: String,
+        expires_at: Timestamp,
+    },
+    Denied {
+        intent: IntentId,
+        by: String,
+        reason: Option<String>,
+    },
+    ChangesRequested {
+        intent: IntentId,
+        by: String,
+        guidance: String,
+    },
+    BlockedByPolicy {
+        intent: Option<IntentId>,
+        message: String,
+    },
+    OutsideSchedule {
+        intent: Option<IntentId>,
+        message: String,
+    },
+    Stopped {
+        message: String,
+    },
+    Cancelled {
+        intent: IntentId,
+        by: String,
+    },
+    Expired {
+        intent: IntentId,
+    },
+    AgentPaused {
+        agent: String,
+    },
+    AgentRevoked {
+        agent: String,
+    },
     /// Written to the upstream, no answer; or blocked until somebody settles such an intent.
-    OutcomeUnknown { intent: IntentId, safe_method: bool },
+    OutcomeUnknown {
+        intent: IntentId,
+        safe_method: bool,
+    },
     /// Executed, its answer is too large to have been kept, or was delivered to another connection.
-    AlreadyExecuted { intent: IntentId },
-    IdempotencyMismatch { intent: IntentId },
-    Limited { retry_after: Duration, what: String },
+    AlreadyExecuted {
+        intent: IntentId,
+    },
+    IdempotencyMismatch {
+        intent: IntentId,
+    },
+    Limited {
+        retry_after: Duration,
+        what: String,
+    },
     /// The upstream could not be reached; nothing was sent; an approved intent stays approved.
-    UpstreamUnreachable { intent: IntentId },
+    UpstreamUnreachable {
+        intent: IntentId,
+    },
     /// The gate cannot decide now (store down), or is shutting down; nothing was sent.
-    Unavailable { intent: Option<IntentId>, why: String },
+    Unavailable {
+        intent: Option<IntentId>,
+        why: String,
+    },
 }

@@ -4,10 +4,11 @@ use async_trait::async_trait;
 
 use crate::clock::Timestamp;
 use crate::deed::{Actor, Deed};
+use crate::directory::DirectoryRows;
 
 pub mod sqlite;
 
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// Somebody else changed it first.
     #[error("it has changed meanwhile")]
@@ -30,4 +31,10 @@ pub enum StoreError {
 pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// Does a deed to the directory: its rows and its audit event, one fsynced transaction.
     async fn record(&self, deed: Deed, by: &Actor, at: Timestamp) -> Result<(), StoreError>;
+
+    /// Everything the directory is made of.
+    async fn directory(&self) -> Result<DirectoryRows, StoreError>;
+
+    /// Whether it takes writes now.
+    async fn ready(&self) -> Result<(), StoreError>;
 }

@@ -7,19 +7,38 @@ use crate::intent::event::Event;
 /// Where an intent stands. Each state carries exactly its facts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
-    Pending { expires_at: Timestamp },
+    Pending {
+        expires_at: Timestamp,
+    },
     /// Enough people agreed; it may be sent from `releases_at` until `expires_at`.
-    Approved { at: Timestamp, releases_at: Timestamp, expires_at: Timestamp },
+    Approved {
+        at: Timestamp,
+        releases_at: Timestamp,
+        expires_at: Timestamp,
+    },
     /// Claimed for sending; nobody else may send it.
-    Executing { at: Timestamp },
-    Executed { at: Timestamp, status: u16 },
+    Executing {
+        at: Timestamp,
+    },
+    Executed {
+        at: Timestamp,
+        status: u16,
+    },
     /// Provably nothing was sent.
-    Failed { at: Timestamp, why: String },
+    Failed {
+        at: Timestamp,
+        why: String,
+    },
     /// It may have been executed; a person settles it.
-    Unknown { at: Timestamp, why: String },
+    Unknown {
+        at: Timestamp,
+        why: String,
+    },
     Denied(Resolution),
     ChangesRequested(Resolution),
-    Expired { at: Timestamp },
+    Expired {
+        at: Timestamp,
+    },
     Cancelled(Resolution),
 }
 

@@ -1,0 +1,1 @@
+-- Agents, people, projects, keys, sessions.

@@ -1,0 +1,101 @@
+//! Making commits durable: one task that syncs the log and tells everybody who waited for it.
+//!
+//! `fdatasync` of the WAL makes every frame in it durable, whoever committed it (what a checkpoint has
+//! moved on was synced by SQLite before). It holds no lock, so the writer goes on meanwhile.
+//!
+//! INVARIANT: after one sync has failed none is believed any more: the kernel may have dropped the pages.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::store::StoreError;
+
+/// The longest a commit that nobody waits for stays volatile.
+const LINGER: Duration = Duration::from_millis(50);
+
+/// What to do when the commit is durable, or cannot be made so.
+pub(super) type Then = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+
+#[derive(Clone)]
+pub(super) struct Syncer {
+    waiting: mpsc::UnboundedSender<Option<Then>>,
+    broken: Arc<AtomicBool>,
+}
+
+impl Syncer {
+    pub(super) fn start(log: PathBuf) -> Syncer {
+        let (waiting, mut queue) = mpsc::unbounded_channel::<Option<Then>>();
+        let broken = Arc::new(AtomicBool::new(false));
+        let syncer = Syncer { waiting, broken: broken.clone() };
+        tokio::spawn(async move {
+            let mut batch = Vec::new();
+            while let Some(first) = queue.recv().await {
+                collect(first, &mut queue, &mut batch).await;
+                let done = if broken.load(Ordering::Acquire) { Err(distrusted()) } else { sync(log.clone()).await };
+                if let Err(error) = &done
+                    && !broken.swap(true, Ordering::AcqRel)
+                {
+                    tracing::error!(%error, "the store cannot be synced; nothing is recorded any more until a restart");
+                }
+                for then in batch.drain(..) {
+                    then(done.clone());
+                }
+            }
+        });
+        syncer
+    }
+
+    /// Something was committed that is to be durable soon.
+    pub(super) fn soon(&self) {
+        let _ = self.waiting.send(None);
+    }
+
+    /// Something was committed that counts only when it is durable.
+    pub(super) fn now(&self, then: Then) {
+        if let Err(unsent) = self.waiting.send(Some(then))
+            && let Some(then) = unsent.0
+        {
+            then(Err(StoreError::Unavailable("the store is closing".to_owned())));
+        }
+    }
+
+    /// Refuses once a sync has failed.
+    pub(super) fn trusted(&self) -> Result<(), StoreError> {
+        if self.broken.load(Ordering::Acquire) { Err(distrusted()) } else { Ok(()) }
+    }
+}
+
+/// Takes what has come; while nobody waits, lingers for more.
+async fn collect(first: Option<Then>, queue: &mut mpsc::UnboundedReceiver<Option<Then>>, batch: &mut Vec<Then>) {
+    batch.extend(first);
+    let until = tokio::time::Instant::now() + LINGER;
+    loop {
+        while let Ok(more) = queue.try_recv() {
+            batch.extend(more);
+        }
+        if !batch.is_empty() {
+            return;
+        }
+        match tokio::time::timeout_at(until, queue.recv()).await {
+            Ok(Some(more)) => batch.extend(more),
+            Ok(None) | Err(_) => return,
+        }
+    }
+}
+
+async fn sync(log: PathBuf) -> Result<(), StoreError> {
+    let synced = tokio::task::spawn_blocking(move || std::fs::File::open(log)?.sync_data()).await;
+    match synced {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(StoreError::Unavailable(format!("fsync: {error}"))),
+        Err(error) => Err(StoreError::Unavailable(format!("fsync: {error}"))),
+    }
+}
+
+fn distrusted() -> StoreError {
+    StoreError::Unavailable("an earlier fsync failed: check the disk and restart".to_owned())
+}
