@@ -4,13 +4,25 @@
 //! Secrets that the files name (`${ENV}`, `file:`) are resolved by the caller through
 //! [`load::Secrets`]; checking needs none.
 
+mod check;
+mod findings;
 pub mod load;
+mod merge;
+mod node;
+mod raw;
+mod reader;
+mod schema;
+mod secrets;
+
+pub use schema::schema;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::Deserialize;
 
 /// Everything an operator can set, with defaults filled in.
 #[derive(Debug, Clone)]
@@ -48,8 +60,10 @@ pub struct Proxy {
     pub anonymous: Anonymous,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Anonymous {
+    #[default]
     Reject,
     Allow,
 }
@@ -80,10 +94,14 @@ pub struct Permit {
     pub keys: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 pub enum PermitAlgorithm {
+    #[default]
+    #[serde(rename = "ES256")]
     Es256,
+    #[serde(rename = "EdDSA")]
     EdDsa,
+    #[serde(rename = "RS256")]
     Rs256,
 }
 
@@ -128,9 +146,11 @@ pub struct Limits {
     pub held_per_agent: usize,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum RiskTier {
     Low,
+    #[default]
     Medium,
     High,
     Critical,
@@ -156,9 +176,11 @@ impl RiskTier {
 }
 
 /// How much an agent is trusted, least first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Trust {
     Unregistered,
+    #[default]
     New,
     Active,
     Established,
@@ -185,8 +207,10 @@ impl Trust {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum SourceType {
+    #[default]
     AiAgent,
     Devops,
     Automation,
@@ -257,7 +281,7 @@ pub struct Upstream {
     pub headers_set: IndexMap<String, Secret>,
     /// Globs of header names taken off before that.
     pub headers_remove: Vec<String>,
-    /// `host: preserve` sends the agent's Host on; default is the upstream's own.
+    /// `preserve_host: true` sends the agent's Host on; default is the upstream's own.
     pub preserve_host: bool,
     /// HTTP/2 to the upstream (prior knowledge without TLS, ALPN with it).
     pub http2: bool,
@@ -297,14 +321,18 @@ pub struct UpstreamListener {
     pub agent: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Protocol {
+    #[default]
     Http,
     Mcp,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Unmatched {
+    #[default]
     Reject,
     RequireApproval,
     Pass,
@@ -376,8 +404,10 @@ pub enum ParamSource {
     Form(String),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum ParamType {
+    #[default]
     String,
     Integer,
     Decimal,
@@ -410,7 +440,8 @@ pub struct Policy {
     pub place: Place,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum PolicyDecision {
     AutoApprove,
     AutoDeny,
@@ -431,8 +462,10 @@ pub struct Approvals {
     pub confirm: Option<Confirm>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Excluded {
+    #[default]
     Owner,
     Requester,
 }
@@ -467,8 +500,10 @@ pub struct AllowedTime {
     pub to_minute: u16,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Outside {
+    #[default]
     Deny,
     Skip,
 }

@@ -1,8 +1,17 @@
 //! From the operator's texts to a [`Config`](super::Config), or to findings that say file, line and column.
+//!
+//! The steps: each text becomes a tree ([`super::node`]), the trees are merged ([`super::merge`]), secrets
+//! are put in ([`super::secrets`]), the raw types are read ([`super::reader`], [`super::raw`]), and they are
+//! checked against each other ([`super::check`]). A step with errors ends the walk: what follows from a
+//! fault is not reported as another.
 
 use std::sync::Arc;
 
-use super::{Config, Place};
+use sha2::{Digest, Sha256};
+
+use super::findings::error;
+use super::reader::Reader;
+use super::{Config, Place, check, merge, node, raw, secrets as putting};
 
 /// One file of the configuration.
 #[derive(Debug, Clone)]
@@ -22,11 +31,29 @@ pub trait Secrets {
     /// # Errors
     /// The file cannot be read.
     fn file(&self, path: &str) -> Result<String, String>;
+    /// `false`: nothing is looked up, and what a secret would decide is not checked.
+    fn known(&self) -> bool {
+        true
+    }
 }
 
 /// For `check`, `test`, `explain`: every secret is a placeholder.
 #[derive(Debug, Clone, Copy)]
 pub struct NoSecrets;
+
+impl Secrets for NoSecrets {
+    fn variable(&self, name: &str) -> Result<String, String> {
+        Err(format!("{name} is not looked up"))
+    }
+
+    fn file(&self, path: &str) -> Result<String, String> {
+        Err(format!("{path} is not looked up"))
+    }
+
+    fn known(&self) -> bool {
+        false
+    }
+}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
@@ -35,7 +62,7 @@ pub struct Finding {
     pub code: &'static str,
     pub message: String,
     pub place: Place,
-    /// What to write instead, e.g. `did you mean "upstreams"?`.
+    /// What to write instead, e.g. ``did you mean `upstreams`?``.
     pub help: Option<String>,
 }
 
@@ -52,11 +79,68 @@ pub struct Findings {
     pub sources: Arc<Vec<Source>>,
 }
 
-/// Reads, merges and checks.
+/// Reads, merges and checks. What is only doubtful comes back beside the configuration, as warnings.
 ///
 /// # Errors
 /// At least one finding of severity error.
 pub fn load(sources: Vec<Source>, secrets: &dyn Secrets) -> Result<(Config, Findings), Findings> {
-    let _ = (sources, secrets);
-    todo!()
+    let sources = Arc::new(sources);
+    let (config, mut list) = read(&sources, secrets);
+    list.sort_by_key(|finding| order(&sources, finding));
+    list.dedup();
+    let findings = Findings { list, sources };
+    match config {
+        Some(config) if !findings.has_errors() => Ok((config, findings)),
+        _ => Err(findings),
+    }
+}
+
+/// Findings in the order in which one reads the files.
+fn order(sources: &[Source], finding: &Finding) -> (usize, u32, u32) {
+    let file = sources.iter().position(|source| source.name == finding.place.file);
+    (file.unwrap_or(usize::MAX), finding.place.line, finding.place.column)
+}
+
+fn read(sources: &[Source], secrets: &dyn Secrets) -> (Option<Config>, Vec<Finding>) {
+    let mut faults = Vec::new();
+    let mut trees = Vec::new();
+    for (file, source) in sources.iter().enumerate() {
+        match node::parse(file, &source.name, &source.text) {
+            Ok(tree) => trees.extend(tree),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    if !faults.is_empty() {
+        return (None, faults);
+    }
+    if trees.is_empty() {
+        let file = sources.first().map(|source| source.name.clone()).unwrap_or_default();
+        let place = Place { file, line: 1, column: 1 };
+        let message = "the configuration is empty".to_owned();
+        let help = "`holdshort init --upstream URL` writes a first one".to_owned();
+        return (None, vec![error("empty", place, message, Some(help))]);
+    }
+    let mut tree = merge::merge(trees, sources, &mut faults);
+    putting::resolve(&mut tree, secrets, sources, &mut faults);
+    let reader = Reader::new(sources);
+    let raw: Option<raw::Config> = reader.read(&tree);
+    faults.extend(reader.finish());
+    match raw {
+        Some(raw) if faults.is_empty() => {
+            let (config, findings) = check::check(raw, sources, digest(sources));
+            (Some(config), findings)
+        }
+        _ => (None, faults),
+    }
+}
+
+fn digest(sources: &[Source]) -> String {
+    let mut hash = Sha256::new();
+    for Source { name, text } in sources {
+        for part in [name, text] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part.as_bytes());
+        }
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
