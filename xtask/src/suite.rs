@@ -63,14 +63,14 @@ fn formatting(surroundings: &Surroundings) -> Result<Option<String>, Failure> {
 }
 
 fn clippy(surroundings: &Surroundings) -> Result<Option<String>, Failure> {
-    let arguments = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
+    let arguments = ["clippy", "--workspace", "--all-targets", "--keep-going", "--", "-D", "warnings"];
     run::streamed(&mut run::cargo(surroundings, &arguments)).map(|()| None).map_err(|what| {
         Failure::finding(what, "mend what clippy says; an exception is `#[expect(clippy::..., reason = \"...\")]`")
     })
 }
 
 fn documentation(surroundings: &Surroundings) -> Result<Option<String>, Failure> {
-    let mut doc = run::cargo(surroundings, &["doc", "--workspace", "--no-deps"]);
+    let mut doc = run::cargo(surroundings, &["doc", "--workspace", "--no-deps", "--keep-going"]);
     run::streamed(doc.env("RUSTDOCFLAGS", "-D warnings"))
         .map(|()| None)
         .map_err(|what| Failure::finding(what, "mend the comments that rustdoc names above"))
