@@ -39,6 +39,7 @@ impl Pair {
                 (Pair::Ed25519(pair), document)
             }
             Algorithm::Rs256 => {
+                // 112 bits of strength outlast a permit by far; with 3072 each one would cost three times as much.
                 let pair = RsaKeyPair::generate(KeySize::Rsa2048).map_err(failed)?;
                 let document = AsDer::<Pkcs8V1Der<'_>>::as_der(&pair).map_err(failed)?.as_ref().to_vec();
                 (Pair::Rsa(Box::new(pair)), document)
