@@ -3,6 +3,8 @@
 //!
 //! [`Head::read`] refuses what two parsers could read differently; it never repairs. The upstream
 //! request is built from [`Request`], so policy and upstream cannot see two different things.
+//!
+//! INVARIANT: reading a head that was built from a canonical head gives the same head again.
 
 use std::sync::Arc;
 
@@ -10,16 +12,45 @@ use bytes::Bytes;
 
 use crate::ruleset::Upstream;
 
+mod content;
+mod digest;
+pub mod form;
+mod head;
+mod headers;
+mod host;
+pub mod json;
+pub mod mcp;
+mod media_type;
+pub mod pairs;
+mod target;
+
 /// What cannot be accepted, and where it is. Nothing of it was forwarded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} ({place})")]
 pub struct Malformed {
-    /// HTTP status that says it: 400, 405, 413, 415, 417, 421, 431, 501, 505.
+    /// HTTP status that says it: 400, 405, 413, 414, 415, 417, 431.
     pub status: u16,
     /// What is wrong, in words an agent's author understands.
     pub what: String,
     /// Where: `request target`, `header content-length`, `body at /amount`...
     pub place: String,
+    /// The JSON-RPC error code that says it, where the request went to an MCP upstream.
+    pub rpc_code: Option<i32>,
+    /// The id of the JSON-RPC request that is refused, where it could be read.
+    pub rpc_id: Option<json::Json>,
+}
+
+impl Malformed {
+    /// A refusal with an HTTP status of its own.
+    #[must_use]
+    pub fn new(status: u16, what: impl Into<String>, place: impl Into<String>) -> Malformed {
+        Malformed { status, what: what.into(), place: place.into(), rpc_code: None, rpc_id: None }
+    }
+
+    /// A plain 400.
+    pub(crate) fn bad(what: impl Into<String>, place: impl Into<String>) -> Malformed {
+        Malformed::new(400, what, place)
+    }
 }
 
 /// The head as the listener received it, before anything was done to it.
@@ -43,12 +74,16 @@ pub enum HttpVersion {
 }
 
 /// The canonical head: only end-to-end headers, in order, names in lower case; hop-by-hop,
-/// forwarding and override headers are gone.
+/// forwarding and override headers are gone, so are `host`, `content-length`,
+/// `transfer-encoding`, `expect` and `upgrade`, which are fields of their own.
+///
+/// `proxy-authorization` and the `holdshort-*` headers that identify a caller stay until
+/// [`Request::new`] takes them off.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Head {
     pub version: HttpVersion,
     pub method: String,
-    /// Canonical: lower case, no trailing dot, with the port as sent.
+    /// Canonical: lower case, no trailing dot, without the ports 80 and 443.
     pub host: String,
     /// Starts with `/`; unreserved characters decoded, all else in one spelling.
     pub path: String,
@@ -60,6 +95,14 @@ pub struct Head {
     /// An upgrade was asked for (`websocket`...); refused unless the route allows it.
     pub upgrade: Option<String>,
     pub body_framing: BodyFraming,
+}
+
+impl Head {
+    /// The first header of that (lower-case) name.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&Bytes> {
+        self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,6 +147,3 @@ pub enum Content {
     /// A JSON-RPC message of an MCP upstream.
     Mcp(mcp::Message),
 }
-
-pub mod json;
-pub mod mcp;

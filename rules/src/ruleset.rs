@@ -3,47 +3,62 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use rust_decimal::Decimal;
+use jiff::Timestamp;
 
-use crate::config::{self, Config};
-use crate::decision::{Action, Caller, Decision};
-use crate::request::{Head, Malformed, Request};
+use crate::config::load::{Finding, Findings, Severity};
+use crate::config::{self, Config, Protocol, RiskTier, Unmatched};
+use crate::decision::{Action, Caller, Decision, Step};
+use crate::request::{Content, Head, Malformed, Request};
+
+mod approvals;
+mod condition;
+mod glob;
+mod mount;
+mod params;
+mod path;
+mod policy;
+mod problem;
+mod risk;
+mod route;
+mod schedule;
+mod table;
+mod title;
+mod view;
+
+pub use mount::Mounted;
+pub use params::{ParamValue, Params};
+
+use condition::Facts;
+use mount::Mounts;
+use policy::Policies;
+use problem::Problems;
+use route::{Routes, Taken};
+use view::View;
 
 /// All rules of one configuration.
 #[derive(Debug)]
 pub struct Ruleset {
     config: Arc<Config>,
     upstreams: Vec<Arc<Upstream>>,
+    mounts: Mounts,
+    policies: Policies,
+    warnings: Vec<Finding>,
 }
 
 /// One upstream with its routes compiled.
 #[derive(Debug)]
 pub struct Upstream {
     pub config: config::Upstream,
-    // compiled routes: private
-}
-
-/// Where a request landed.
-#[derive(Debug, Clone)]
-pub struct Mounted {
-    pub upstream: Arc<Upstream>,
-    /// The path mount that was taken off, without trailing slash (empty for host and listener mounts).
-    pub prefix: String,
-    /// What is left; starts with `/`.
-    pub path: String,
-    /// The agent every call on this listener belongs to.
-    pub bound_agent: Option<String>,
+    routes: Routes,
 }
 
 /// What the routes say of a request.
 #[derive(Debug, Clone)]
 pub enum Routed {
     Action(Hit),
-    /// A route with `pass: true`, or `unmatched: pass`.
-    Pass {
-        upgrade: bool,
-    },
+    /// A route with `pass: true`, or `unmatched: pass`. Where [`Ruleset::body_need`] asked for the
+    /// whole body it has been read and is sent as it is.
+    Pass { upgrade: bool },
     /// No route, and the upstream rejects what has none.
     NoRoute,
     /// MCP handshake and discovery, notifications, responses: sent on without intent, body already read.
@@ -57,40 +72,47 @@ pub struct Hit {
     pub route: String,
     pub hold: Option<config::HoldTimeout>,
     /// Trace lines of the routes looked at.
-    pub trace: Vec<crate::decision::Step>,
+    pub trace: Vec<Step>,
     /// A parameter that is missing or of another type than its route says: no policy may approve.
     pub defects: Vec<String>,
-}
-
-/// Extracted parameters, in the route's order.
-pub type Params = indexmap::IndexMap<String, ParamValue>;
-
-#[derive(Debug, Clone, PartialEq)]
-pub enum ParamValue {
-    Null,
-    Bool(bool),
-    Integer(i64),
-    Decimal(Decimal),
-    String(String),
-    List(Vec<ParamValue>),
-    Object(Vec<(String, ParamValue)>),
 }
 
 /// What must be known of the body before a request can be matched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodyNeed {
-    /// Only a `pass` can come of it: stream.
+    /// Only a `pass` or a refusal can come of it: stream.
     Stream,
     /// A route could match: read it whole, up to so many bytes.
     Whole(usize),
 }
 
+/// Which kinds of bodies rules look into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Looks {
+    pub(crate) json: bool,
+    pub(crate) form: bool,
+    /// A rule names the content type, so it knows what an `application/...+json` is.
+    pub(crate) other_json: bool,
+}
+
 impl Ruleset {
     /// # Errors
     /// Findings with places where something cannot be compiled: globs, CEL, templates, time zones.
-    pub fn compile(config: Arc<Config>) -> Result<Ruleset, config::load::Findings> {
-        let _ = config;
-        todo!()
+    pub fn compile(config: Arc<Config>) -> Result<Ruleset, Findings> {
+        let mut problems = Problems::default();
+        let upstreams: Vec<Arc<Upstream>> = config
+            .upstreams
+            .values()
+            .map(|upstream| {
+                Arc::new(Upstream { config: upstream.clone(), routes: Routes::compile(upstream, &mut problems) })
+            })
+            .collect();
+        let policies = Policies::compile(&config, &mut problems);
+        if problems.list.iter().any(|finding| finding.severity == Severity::Error) {
+            return Err(Findings { list: problems.list, sources: Arc::default() });
+        }
+        let mounts = Mounts::new(&upstreams);
+        Ok(Ruleset { config, upstreams, mounts, policies, warnings: problems.list })
     }
 
     #[must_use]
@@ -103,18 +125,36 @@ impl Ruleset {
         &self.upstreams
     }
 
+    /// What works, and is probably not meant.
+    #[must_use]
+    pub fn warnings(&self) -> &[Finding] {
+        &self.warnings
+    }
+
     /// The upstream a canonical head belongs to: own listener, then host, then longest path mount.
+    /// `listener` is the address as it is configured.
     #[must_use]
     pub fn mount(&self, listener: SocketAddr, head: &Head) -> Option<Mounted> {
-        let _ = (listener, head);
-        todo!()
+        self.mounts.find(listener, head)
     }
 
     /// Whether the body must be read before [`Ruleset::route`].
     #[must_use]
     pub fn body_need(&self, mounted: &Mounted, head: &Head) -> BodyNeed {
-        let _ = (mounted, head);
-        todo!()
+        let upstream = &mounted.upstream;
+        let streams = if upstream.config.protocol == Protocol::Mcp && head.method == "POST" {
+            false
+        } else if is_mcp_stream(&upstream.config, head) {
+            true
+        } else {
+            let mut view = View::new(head, &Content::Opaque);
+            let unmatched = upstream.config.unmatched != Unmatched::RequireApproval;
+            upstream.routes.can_stream(&mounted.path, &mut view).unwrap_or(unmatched)
+        };
+        if streams {
+            return BodyNeed::Stream;
+        }
+        BodyNeed::Whole(upstream.config.body_limit.unwrap_or(self.config.limits.body))
     }
 
     /// The route a request takes.
@@ -122,8 +162,27 @@ impl Ruleset {
     /// # Errors
     /// What a rule looks at cannot be read in one way only.
     pub fn route(&self, request: &Request) -> Result<Routed, Malformed> {
-        let _ = request;
-        todo!()
+        let upstream = &request.upstream.config;
+        if is_mcp_stream(upstream, &request.head) {
+            return Ok(Routed::Pass { upgrade: false });
+        }
+        let mut view = View::new(&request.head, &request.content);
+        let trace = match request.upstream.routes.take(&request.path, &mut view)? {
+            Taken::Hit(hit) => return Ok(Routed::Action(*hit)),
+            Taken::Pass(route) => return Ok(Routed::Pass { upgrade: route.upgrade }),
+            Taken::Hidden => return Ok(Routed::NoRoute),
+            Taken::None(trace) => trace,
+        };
+        if let Content::Mcp(message) = &request.content
+            && message.is_protocol()
+        {
+            return Ok(Routed::Protocol);
+        }
+        Ok(match upstream.unmatched {
+            Unmatched::Reject => Routed::NoRoute,
+            Unmatched::Pass => Routed::Pass { upgrade: false },
+            Unmatched::RequireApproval => Routed::Action(unmatched(request, trace)),
+        })
     }
 
     /// Decides an action. `at` is Unix microseconds; nothing else of the world comes in.
@@ -137,27 +196,70 @@ impl Ruleset {
         defects: &[String],
         at: i64,
     ) -> Decision {
-        let _ = (action, upstream, caller, request, defects, at);
-        todo!()
+        let risk = risk::score(&action.name, action.risk_tier, caller.trust, &action.params, defects);
+        let at = Timestamp::from_microsecond(at).unwrap_or(Timestamp::UNIX_EPOCH);
+        let facts = Facts { params: &action.params, tier: action.risk_tier, request, caller, risk: &risk, at };
+        let outcome = self.policies.decide(action, upstream, &facts, defects, &self.config.approval);
+        let enforced_there = upstream
+            .and_then(|name| self.config.upstreams.get(name))
+            .is_none_or(|upstream| upstream.enforce);
+        Decision {
+            verdict: outcome.verdict,
+            policy: outcome.policy,
+            trace: outcome.trace,
+            observed: !(self.config.enforce && enforced_there && caller.enforce),
+            blocked_from: outcome.blocked_from,
+            risk,
+        }
     }
 }
 
-impl Request {
-    /// Joins a canonical head, its mount and the whole body.
-    ///
-    /// # Errors
-    /// The body is of a kind that rules of this upstream look into, and cannot be read in one way only.
-    pub fn new(head: Head, mounted: &Mounted, body: Bytes) -> Result<Request, Malformed> {
-        let _ = (head, mounted, body);
-        todo!()
+impl Upstream {
+    pub(crate) fn looks(&self, method: &str, path: &str) -> Looks {
+        self.routes.looks(method, path)
     }
 }
 
-impl Head {
-    /// # Errors
-    /// Whatever two parsers could read differently.
-    pub fn read(raw: &crate::request::RawHead<'_>, how: &crate::request::Reading) -> Result<Head, Malformed> {
-        let _ = (raw, how);
-        todo!()
+/// The server's own stream of an MCP session, and its end: they carry no call.
+fn is_mcp_stream(upstream: &config::Upstream, head: &Head) -> bool {
+    if upstream.protocol != Protocol::Mcp {
+        return false;
+    }
+    match head.method.as_str() {
+        "GET" => head.header("accept").is_some_and(|accept| {
+            String::from_utf8_lossy(accept).to_ascii_lowercase().contains("text/event-stream")
+        }),
+        "DELETE" => head.header("mcp-session-id").is_some(),
+        _ => false,
     }
 }
+
+/// A call that no route names, where the upstream wants people to see it.
+fn unmatched(request: &Request, mut trace: Vec<Step>) -> Hit {
+    let upstream = &request.upstream.config.name;
+    let what = match &request.content {
+        Content::Mcp(message) => match (&message.method, &message.name) {
+            (Some(method), Some(name)) => format!("{method} {name}"),
+            (Some(method), None) => method.clone(),
+            (None, _) => request.path.clone(),
+        },
+        _ => format!("{} {}", request.head.method, request.path),
+    };
+    let name = format!("unmatched_{}", route::snake_case(upstream));
+    trace.push(Step { what: "no route".to_owned(), matched: true, detail: name.clone() });
+    Hit {
+        action: Action {
+            name,
+            risk_tier: RiskTier::High,
+            title: format!("{what} on {upstream} (no route)"),
+            params: Params::new(),
+        },
+        route: "unmatched".to_owned(),
+        hold: None,
+        trace,
+        defects: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,16 @@
 //! JSON-RPC 2.0 messages as Model Context Protocol servers receive them over Streamable HTTP.
 
+use base64::Engine as _;
+
 use super::json::Json;
+use super::{Head, Malformed};
+
+const PARSE_ERROR: i32 = -32700;
+const INVALID_REQUEST: i32 = -32600;
+const INVALID_PARAMS: i32 = -32602;
+/// MCP 2026-07-28: a header disagrees with the body.
+const HEADER_MISMATCH: i32 = -32020;
+const LONGEST_NAME: usize = 256;
 
 /// One message (never a batch).
 #[derive(Debug, Clone, PartialEq)]
@@ -15,3 +25,170 @@ pub struct Message {
     /// `params._meta.progressToken`.
     pub progress_token: Option<Json>,
 }
+
+impl Message {
+    /// Reads a message, and checks that the headers which mirror it say the same.
+    ///
+    /// # Errors
+    /// A batch, or what is no request, notification or response by JSON-RPC 2.0; `rpc_code` says it.
+    pub fn read(body: &[u8], head: &Head) -> Result<Message, Malformed> {
+        let json = super::json::parse(body).map_err(|error| Malformed { rpc_code: Some(PARSE_ERROR), ..error })?;
+        let id = json.member("id").filter(|id| is_id(id)).cloned();
+        let message = message(json).map_err(|error| Malformed { rpc_id: id.clone(), ..error })?;
+        message.check_headers(head).map_err(|error| Malformed { rpc_id: id, ..error })?;
+        Ok(message)
+    }
+
+    /// The tool that a `tools/call` calls.
+    #[must_use]
+    pub fn tool(&self) -> Option<&str> {
+        if self.method.as_deref() == Some("tools/call") { self.name.as_deref() } else { None }
+    }
+
+    /// `params.uri`, which resource methods carry.
+    #[must_use]
+    pub fn uri(&self) -> Option<&str> {
+        match self.params.as_ref()?.member("uri")? {
+            Json::String(uri) => Some(uri),
+            _ => None,
+        }
+    }
+
+    /// Where pointers start: the arguments of a tool or prompt, else the parameters.
+    #[must_use]
+    pub fn arguments(&self) -> Option<&Json> {
+        match (&self.name, &self.params) {
+            (Some(_), Some(params)) => params.member("arguments"),
+            (_, params) => params.as_ref(),
+        }
+    }
+
+    /// Messages that hold the session together and change nothing: the handshake, discovery,
+    /// notifications and the client's own answers.
+    #[must_use]
+    pub fn is_protocol(&self) -> bool {
+        match self.method.as_deref() {
+            None => true,
+            Some(
+                "initialize" | "ping" | "server/discover" | "tools/list" | "resources/list"
+                | "resources/templates/list" | "prompts/list" | "logging/setLevel",
+            ) => true,
+            Some(method) => self.id.is_none() && method.starts_with("notifications/"),
+        }
+    }
+
+    /// `Mcp-Method` and `Mcp-Name` exist for intermediaries; the body is the truth.
+    fn check_headers(&self, head: &Head) -> Result<(), Malformed> {
+        for (header, said) in [("mcp-method", self.method.as_deref()), ("mcp-name", self.name.as_deref().or(self.uri()))]
+        {
+            if let Some(value) = head.header(header)
+                && decoded(value).as_deref() != said
+            {
+                let what = format!("{header} does not say what the body says");
+                return Err(refuse(HEADER_MISMATCH, &what, &format!("header {header}")));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn message(json: Json) -> Result<Message, Malformed> {
+    let invalid = |what: &str, at: &str| refuse(INVALID_REQUEST, what, &format!("body at {at}"));
+    let members = match json {
+        Json::Object(members) => members,
+        Json::List(_) => {
+            let what = "batches are not accepted: send each message in a request of its own";
+            return Err(refuse(INVALID_REQUEST, what, "body"));
+        }
+        _ => return Err(refuse(INVALID_REQUEST, "not a JSON-RPC message", "body")),
+    };
+    let (mut version, mut method, mut id, mut params, mut answer) = (None, None, None, None, false);
+    for (key, value) in members {
+        match key.as_str() {
+            "jsonrpc" => version = Some(value),
+            "method" => method = Some(value),
+            "id" => id = Some(value),
+            "params" => params = Some(value),
+            "result" | "error" => answer = true,
+            key if matches!(key.to_lowercase().as_str(), "jsonrpc" | "method" | "id" | "params") => {
+                return Err(invalid("keys of JSON-RPC are written in lower case", "/"));
+            }
+            _ => {}
+        }
+    }
+    if version != Some(Json::String("2.0".to_owned())) {
+        return Err(invalid("\"jsonrpc\" must be \"2.0\"", "/jsonrpc"));
+    }
+    let method = match method {
+        None if answer => None,
+        None => return Err(invalid("neither a method nor an answer", "/method")),
+        Some(_) if answer => return Err(invalid("both a method and an answer", "/method")),
+        Some(Json::String(method)) if is_name(&method) => Some(method),
+        Some(_) => return Err(invalid("not the name of a method", "/method")),
+    };
+    // A server may answer an error to something it could not read with the id null.
+    let id = match id {
+        Some(Json::Null) if method.is_none() => None,
+        Some(id) if !is_id(&id) => return Err(invalid("must be a string or a whole number", "/id")),
+        id => id,
+    };
+    let Some(method) = method else {
+        return Ok(Message { method: None, id, params: None, name: None, progress_token: None });
+    };
+    match (&id, method.starts_with("notifications/")) {
+        (None, false) => return Err(invalid("a request needs an id", "/id")),
+        (Some(_), true) => return Err(invalid("a notification has no id", "/id")),
+        _ => {}
+    }
+    let wrong = |what: &str, at: &str| refuse(INVALID_PARAMS, what, &format!("body at {at}"));
+    if !matches!(params, None | Some(Json::Object(_))) {
+        return Err(wrong("must be an object", "/params"));
+    }
+    let member = |name: &str| params.as_ref().and_then(|params| params.member(name));
+    let name = if matches!(method.as_str(), "tools/call" | "prompts/get") {
+        if !matches!(member("arguments"), None | Some(Json::Object(_))) {
+            return Err(wrong("must be an object", "/params/arguments"));
+        }
+        match member("name") {
+            Some(Json::String(name)) if is_name(name) => Some(name.clone()),
+            _ => return Err(wrong("must be a name in printable ASCII", "/params/name")),
+        }
+    } else {
+        None
+    };
+    let progress_token = member("_meta").and_then(|meta| meta.member("progressToken")).filter(|token| is_id(token)).cloned();
+    Ok(Message { method: Some(method), id, params, name, progress_token })
+}
+
+/// JSON-RPC 2.0 section 4: numbers should have no fraction.
+fn is_id(id: &Json) -> bool {
+    match id {
+        Json::String(_) => true,
+        Json::Number(number) => !number.contains(['.', 'e', 'E']),
+        _ => false,
+    }
+}
+
+/// Names that look alike must be alike: no other script, no zero-width characters, no space at the ends.
+fn is_name(name: &str) -> bool {
+    !name.is_empty()
+        && name.len() <= LONGEST_NAME
+        && name.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic())
+        && name.trim() == name
+}
+
+/// A mirrored header value; what no header can carry is sent as `=?base64?...?=`.
+fn decoded(value: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(value).ok()?;
+    match text.strip_prefix("=?base64?").and_then(|rest| rest.strip_suffix("?=")) {
+        Some(encoded) => String::from_utf8(base64::engine::general_purpose::STANDARD.decode(encoded).ok()?).ok(),
+        None => Some(text.to_owned()),
+    }
+}
+
+fn refuse(code: i32, what: &str, place: &str) -> Malformed {
+    Malformed { rpc_code: Some(code), ..Malformed::bad(what, place) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,236 @@
+//! Which headers go on, which stop here, and which are refused: one table, [`treatment`].
+
+use bytes::Bytes;
+
+use super::{HttpVersion, Malformed, RawHead};
+
+/// The headers of one head, each where it belongs.
+#[derive(Debug, Default)]
+pub(super) struct Sorted {
+    pub(super) kept: Vec<(String, Bytes)>,
+    pub(super) host: Option<String>,
+    pub(super) content_length: Option<String>,
+    pub(super) transfer_encoding: Option<String>,
+    pub(super) expect: Option<String>,
+    pub(super) upgrade: Option<String>,
+}
+
+/// What happens to a header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Treatment {
+    Keep,
+    /// Two of them are refused: parsers differ on which one counts.
+    KeepOne,
+    /// HTTP/2 may split it, nothing else may.
+    Cookie,
+    Drop,
+    /// Ends at this hop and has no place in HTTP/2 (RFC 9113 section 8.2.2).
+    DropHop,
+    Refuse(&'static str),
+    Host,
+    ContentLength,
+    TransferEncoding,
+    Expect,
+    Upgrade,
+    Connection,
+    Te,
+}
+
+/// By lower-case name. What names a hop, another client, host, path or method than the request
+/// itself is never believed: it is dropped, or refused where dropping would change what was meant.
+fn treatment(name: &str) -> Treatment {
+    use Treatment::{
+        Connection, ContentLength, Cookie, Drop, DropHop, Expect, Host, Keep, KeepOne, Refuse, Te, TransferEncoding,
+        Upgrade,
+    };
+    match name {
+        "host" => Host,
+        "content-length" => ContentLength,
+        "transfer-encoding" => TransferEncoding,
+        "expect" => Expect,
+        "upgrade" => Upgrade,
+        "connection" => Connection,
+        "te" => Te,
+        "cookie" => Cookie,
+        "keep-alive" | "proxy-connection" => DropHop,
+        "http2-settings" | "trailer" | "proxy-authenticate" | "proxy-authentication-info" => Drop,
+        "x-http-method" | "x-http-method-override" | "x-method-override" | "x-http-override" => {
+            Refuse("the method cannot be overridden by a header")
+        }
+        "forwarded" | "forwarded-for" | "via" | "x-forwarded" | "x-forwarder-for" | "x-real-ip" | "x-host"
+        | "x-client-ip" | "client-ip" | "true-client-ip" | "cf-connecting-ip" | "cf-connecting-ipv6"
+        | "fastly-client-ip" | "x-cluster-client-ip" | "x-azure-clientip" | "x-azure-socketip" | "x-proxyuser-ip"
+        | "x-remote-ip" | "x-remote-addr" | "x-remote-user" | "remote-user" | "x-rewrite-url" | "x-accel-redirect"
+        | "x-sendfile" | "max-forwards" | "proxy" => Drop,
+        "content-type" | "content-encoding" | "content-digest" | "content-md5" | "content-disposition"
+        | "content-location" | "content-range" | "content-language" | "authorization" | "proxy-authorization"
+        | "x-api-key" | "x-agent-key" | "idempotency-key" | "x-idempotency-key" | "user-agent" | "from" | "referer"
+        | "origin" | "date" | "if-modified-since" | "if-unmodified-since" | "if-range" | "range" | "last-event-id"
+        | "digest" | "repr-digest" => KeepOne,
+        _ if name.starts_with("x-forwarded-")
+            || name.starts_with("x-original-")
+            || name.starts_with("x-envoy-")
+            || name.starts_with("x-middleware-") =>
+        {
+            Drop
+        }
+        _ if name.starts_with("mcp-") || name.starts_with("holdshort-") => KeepOne,
+        _ => Keep,
+    }
+}
+
+impl Sorted {
+    pub(super) fn sort(raw: &RawHead<'_>, permit_header: &str) -> Result<Sorted, Malformed> {
+        let http2 = raw.version == HttpVersion::Http2;
+        let mut sorted = Sorted { kept: Vec::with_capacity(raw.headers.len()), ..Sorted::default() };
+        for (name, value) in raw.headers {
+            let name = lower_case(name)?;
+            let value = clean(value, &name)?;
+            if spells(&name, permit_header) {
+                if name == permit_header {
+                    continue;
+                }
+                return Err(Malformed::bad("looks like the permit header, which only the gate may set", place(&name)));
+            }
+            match treatment(&name) {
+                Treatment::Keep => sorted.keep(name, value),
+                Treatment::KeepOne => {
+                    if sorted.kept.iter().any(|(kept, _)| *kept == name) {
+                        return Err(twice(&name));
+                    }
+                    if name == "content-type" && value.contains(&b',') {
+                        return Err(Malformed::bad("more than one media type", place(&name)));
+                    }
+                    sorted.keep(name, value);
+                }
+                Treatment::Cookie => match sorted.kept.iter_mut().find(|(kept, _)| kept == "cookie") {
+                    None => sorted.keep(name, value),
+                    // RFC 9113 section 8.2.3
+                    Some((_, before)) if http2 => *before = [before.as_ref(), b"; ", value].concat().into(),
+                    Some(_) => return Err(twice(&name)),
+                },
+                Treatment::Drop => {}
+                Treatment::DropHop if http2 => return Err(not_in_http2(&name)),
+                Treatment::DropHop => {}
+                Treatment::Refuse(why) => return Err(Malformed::bad(why, place(&name))),
+                Treatment::Host => once(&mut sorted.host, &name, value)?,
+                Treatment::ContentLength => once(&mut sorted.content_length, &name, value)?,
+                Treatment::Expect => once(&mut sorted.expect, &name, value)?,
+                Treatment::TransferEncoding | Treatment::Upgrade | Treatment::Connection if http2 => {
+                    return Err(not_in_http2(&name));
+                }
+                Treatment::TransferEncoding => once(&mut sorted.transfer_encoding, &name, value)?,
+                Treatment::Upgrade => once(&mut sorted.upgrade, &name, value)?,
+                Treatment::Connection => connection(&text(value, &name)?)?,
+                Treatment::Te if http2 && !value.eq_ignore_ascii_case(b"trailers") => return Err(not_in_http2(&name)),
+                Treatment::Te => {}
+            }
+        }
+        // Cleartext clients offer h2c with their first request; a server may ignore it (RFC 9110 section 7.8).
+        sorted.upgrade = sorted.upgrade.map(|token| token.to_ascii_lowercase()).filter(|token| token != "h2c");
+        if sorted.upgrade.as_deref() == Some("") {
+            return Err(Malformed::bad("empty", "header upgrade"));
+        }
+        Ok(sorted)
+    }
+
+    fn keep(&mut self, name: String, value: &[u8]) {
+        self.kept.push((name, Bytes::copy_from_slice(value)));
+    }
+}
+
+/// A nominated header would be taken off by the next hop; nominating any but those of this hop is
+/// an attempt to have an end-to-end header removed.
+fn connection(value: &str) -> Result<(), Malformed> {
+    for token in value.split(',') {
+        let token = token.trim_matches([' ', '\t']).to_ascii_lowercase();
+        if !matches!(
+            token.as_str(),
+            "" | "close"
+                | "keep-alive"
+                | "upgrade"
+                | "te"
+                | "trailer"
+                | "trailers"
+                | "http2-settings"
+                | "proxy-connection"
+        ) {
+            return Err(Malformed::bad(format!("\"{}\" may not be nominated", token.escape_debug()), "header connection"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a header name reads as the permit header to a server that takes `_` or `.` for `-`.
+fn spells(name: &str, permit_header: &str) -> bool {
+    name.len() == permit_header.len()
+        && name.bytes().zip(permit_header.bytes()).all(|(a, b)| dash(a) == dash(b))
+}
+
+fn dash(byte: u8) -> u8 {
+    if matches!(byte, b'_' | b'.') { b'-' } else { byte }
+}
+
+fn lower_case(name: &[u8]) -> Result<String, Malformed> {
+    let shown = || format!("header \"{}\"", name.escape_ascii());
+    if name.is_empty() {
+        return Err(Malformed::bad("a header without a name", "headers"));
+    }
+    if name.contains(&b'_') {
+        return Err(Malformed::bad("header names with an underscore are read as another header by some servers", shown()));
+    }
+    if !name.iter().copied().all(is_token) {
+        return Err(Malformed::bad("not a header name", shown()));
+    }
+    let mut lower = String::with_capacity(name.len());
+    lower.extend(name.iter().map(|byte| char::from(byte.to_ascii_lowercase())));
+    Ok(lower)
+}
+
+/// The value without the white space around it.
+fn clean<'a>(value: &'a [u8], name: &str) -> Result<&'a [u8], Malformed> {
+    let value = trim(value);
+    if value.iter().any(|byte| (*byte < 0x20 && *byte != b'\t') || *byte == 0x7f) {
+        return Err(Malformed::bad("control character in a value", place(name)));
+    }
+    Ok(value)
+}
+
+fn trim(mut value: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
+        value = rest;
+    }
+    value
+}
+
+fn once(slot: &mut Option<String>, name: &str, value: &[u8]) -> Result<(), Malformed> {
+    if slot.is_some() {
+        return Err(twice(name));
+    }
+    *slot = Some(text(value, name)?);
+    Ok(())
+}
+
+fn text(value: &[u8], name: &str) -> Result<String, Malformed> {
+    if !value.is_ascii() {
+        return Err(Malformed::bad("not ASCII", place(name)));
+    }
+    Ok(String::from_utf8_lossy(value).into_owned())
+}
+
+fn twice(name: &str) -> Malformed {
+    Malformed::bad("sent more than once", place(name))
+}
+
+fn not_in_http2(name: &str) -> Malformed {
+    Malformed::bad("has no place in HTTP/2", place(name))
+}
+
+fn place(name: &str) -> String {
+    format!("header {name}")
+}
+
+/// RFC 9110 section 5.6.2.
+pub(super) fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}

@@ -1,0 +1,163 @@
+//! The request target in one spelling.
+//!
+//! In the result every character is unreserved, a delimiter that stands for itself, or an
+//! upper-case percent escape. Path segments can therefore be split at `/`, and only there.
+
+use super::Malformed;
+
+const PLACE: &str = "request target";
+const LONGEST_PATH: usize = 8 * 1024;
+const MOST_SEGMENTS: usize = 256;
+
+#[derive(Debug)]
+pub(super) struct Target {
+    /// Of an absolute target, as sent.
+    pub(super) authority: Option<String>,
+    pub(super) path: String,
+    pub(super) query: Option<String>,
+}
+
+pub(super) fn read(raw: &[u8]) -> Result<Target, Malformed> {
+    if raw == b"*" {
+        return Err(Malformed::bad("the asterisk target is not accepted", PLACE));
+    }
+    let (authority, rest) = split_authority(raw)?;
+    let (path, query) = match rest.iter().position(|byte| *byte == b'?') {
+        Some(at) => {
+            let (path, query) = rest.split_at(at);
+            (path, query.get(1..))
+        }
+        None => (rest, None),
+    };
+    let path = if path.is_empty() && authority.is_some() { b"/" } else { path };
+    Ok(Target { authority, path: read_path(path)?, query: query.map(read_query).transpose()? })
+}
+
+fn split_authority(raw: &[u8]) -> Result<(Option<String>, &[u8]), Malformed> {
+    if raw.first() == Some(&b'/') {
+        return Ok((None, raw));
+    }
+    let scheme = [b"http://".as_slice(), b"https://"]
+        .into_iter()
+        .find(|scheme| raw.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)));
+    let rest = scheme.and_then(|scheme| raw.get(scheme.len()..));
+    let Some(rest) = rest else {
+        return Err(Malformed::bad("must start with a slash", PLACE));
+    };
+    let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(rest.len());
+    let (authority, rest) = rest.split_at(end);
+    let authority = std::str::from_utf8(authority).map_err(|_| Malformed::bad("not a host", PLACE))?;
+    Ok((Some(authority.to_owned()), rest))
+}
+
+fn read_path(raw: &[u8]) -> Result<String, Malformed> {
+    if raw.len() > LONGEST_PATH {
+        return Err(Malformed::new(414, format!("the path is longer than {LONGEST_PATH} bytes"), PLACE));
+    }
+    let path = one_spelling(raw, |byte, escaped| match byte {
+        b';' => Some("path parameters (\";\") are not accepted"),
+        b'?' | b'#' if escaped => Some("an escaped \"?\" or \"#\" in the path is not accepted"),
+        _ if byte < 0x20 || byte == 0x7f => Some("control character in the path"),
+        _ => None,
+    })?;
+    if path.match_indices("%25").any(|(at, _)| hex_pair(path.as_bytes(), at + 3).is_some()) {
+        return Err(Malformed::bad("escaped twice", PLACE));
+    }
+    let mut segments = path.split('/').skip(1).peekable();
+    let mut count = 0;
+    while let Some(segment) = segments.next() {
+        count += 1;
+        if segment.is_empty() && segments.peek().is_some() {
+            return Err(Malformed::bad("empty path segment (\"//\")", PLACE));
+        }
+        if has_dots(segment) {
+            return Err(Malformed::bad("dot segment in the path", PLACE));
+        }
+    }
+    if count > MOST_SEGMENTS {
+        return Err(Malformed::new(414, format!("more than {MOST_SEGMENTS} path segments"), PLACE));
+    }
+    Ok(path)
+}
+
+/// `.` or `..`, also between slashes and backslashes that are escaped.
+fn has_dots(segment: &str) -> bool {
+    if !segment.contains('%') {
+        return matches!(segment, "." | "..");
+    }
+    segment.split("%2F").flat_map(|part| part.split("%5C")).any(|part| matches!(part, "." | ".."))
+}
+
+/// Whether the path has an escaped slash or backslash, which the upstream must have asked for.
+pub(super) fn has_escaped_slash(path: &str) -> bool {
+    path.contains("%2F") || path.contains("%5C")
+}
+
+fn read_query(raw: &[u8]) -> Result<String, Malformed> {
+    one_spelling(raw, |byte, _| (byte == 0).then_some("NUL in the query"))
+}
+
+/// Decodes escapes of unreserved characters, writes all others in upper case, and escapes what
+/// clients leave bare although RFC 3986 has no place for it (WHATWG URLs do) and no parser splits at.
+/// `refuse` sees every byte as it is meant, and whether it was escaped.
+fn one_spelling(raw: &[u8], refuse: impl Fn(u8, bool) -> Option<&'static str>) -> Result<String, Malformed> {
+    let mut text = String::with_capacity(raw.len());
+    let mut beyond_ascii = false;
+    let mut at = 0;
+    while let Some(&sent) = raw.get(at) {
+        let escaped = sent == b'%';
+        let byte = if escaped {
+            hex_pair(raw, at + 1).ok_or_else(|| Malformed::bad("\"%\" without two hexadecimal digits", PLACE))?
+        } else {
+            sent
+        };
+        at += if escaped { 3 } else { 1 };
+        if let Some(why) = refuse(byte, escaped) {
+            return Err(Malformed::bad(why, PLACE));
+        }
+        beyond_ascii |= byte >= 0x80;
+        if is_unreserved(byte) {
+            text.push(char::from(byte));
+        } else if escaped || b"[]{}|^`".contains(&byte) {
+            push_escape(&mut text, byte);
+        } else if is_delimiter(byte) {
+            text.push(char::from(byte));
+        } else {
+            let what = match byte {
+                b'#' => "fragments are not sent to servers".to_owned(),
+                b'\\' => "backslash".to_owned(),
+                b' ' | b'\t' => "white space".to_owned(),
+                _ => format!("\"{}\" must be percent-encoded", byte.escape_ascii()),
+            };
+            return Err(Malformed::bad(what, PLACE));
+        }
+    }
+    if beyond_ascii && percent_encoding::percent_decode_str(&text).decode_utf8().is_err() {
+        return Err(Malformed::bad("the escapes are not UTF-8", PLACE));
+    }
+    Ok(text)
+}
+
+fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
+}
+
+/// RFC 3986 `sub-delims`, `:`, `@`, and what stands between segments and in queries.
+fn is_delimiter(byte: u8) -> bool {
+    b"!$&'()*+,;=:@/?".contains(&byte)
+}
+
+fn push_escape(text: &mut String, byte: u8) {
+    const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
+    text.push('%');
+    text.extend(DIGITS.get(usize::from(byte >> 4)));
+    text.extend(DIGITS.get(usize::from(byte & 15)));
+}
+
+pub(super) fn hex_pair(bytes: &[u8], at: usize) -> Option<u8> {
+    let digit = |at: usize| char::from(*bytes.get(at)?).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    Some(digit(at)? << 4 | digit(at + 1)?)
+}
+
+#[cfg(test)]
+mod tests;

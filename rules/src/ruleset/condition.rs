@@ -1,0 +1,396 @@
+//! `when`: CEL over `params`, `request`, `agent`, `risk` and `now`.
+//!
+//! CEL alone is no safe judge of values that a caller chose: a list is `!=` any text, `||` passes
+//! over a missing field, and doubles merge numbers. So an expression is read once at load, and at
+//! each evaluation every parameter it names must be there, be of the kind it is compared with, and
+//! be a number that a double keeps apart from its neighbours. Whatever fails is an error, never a value.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use cel::common::ast::{Expr, IdedExpr, LiteralValue};
+use cel::{Context, Program, Value};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use rust_decimal::prelude::ToPrimitive as _;
+
+use super::params::{ParamValue, Params};
+use crate::config::RiskTier;
+use crate::decision::{Caller, Risk};
+use crate::request::Request;
+
+const LONGEST: usize = 2000;
+/// `all` within `all`: three would let a caller's lists cost cubic time.
+const DEEPEST_MACROS: usize = 2;
+/// A double keeps all decimals of so many digits apart.
+const EXACT_DIGITS: usize = 15;
+
+/// The standard functions. Making them takes ten times as long as most evaluations.
+static ROOT: LazyLock<Context<'static, 'static>> = LazyLock::new(Context::default);
+
+/// A compiled expression and what it needs to know.
+#[derive(Debug)]
+pub(super) struct Condition {
+    program: Program,
+    /// Parameters that must be there.
+    needs: Vec<String>,
+    /// Parameters it asks for with `has()`.
+    may_need: Vec<String>,
+    guards: Vec<Guard>,
+    /// `params` as a whole.
+    all_params: bool,
+    request: Vec<String>,
+    agent: bool,
+    risk: bool,
+    now: bool,
+}
+
+/// A parameter is compared, so it must be of a kind that the comparison means.
+#[derive(Debug, PartialEq, Eq)]
+struct Guard {
+    param: String,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Text,
+    Number,
+    Bool,
+    /// `x in params.list`
+    Container,
+}
+
+/// What an expression may look at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Facts<'a> {
+    pub(super) params: &'a Params,
+    pub(super) tier: RiskTier,
+    pub(super) request: Option<&'a Request>,
+    pub(super) caller: &'a Caller,
+    pub(super) risk: &'a Risk,
+    pub(super) at: Timestamp,
+}
+
+impl Condition {
+    /// # Errors
+    /// What is wrong with the expression, in a sentence.
+    pub(super) fn compile(source: &str) -> Result<Condition, String> {
+        if source.len() > LONGEST {
+            return Err(format!("the expression is longer than {LONGEST} characters"));
+        }
+        let program = Program::compile(source).map_err(|errors| {
+            let first = errors.errors.first().map(|error| error.msg.clone()).unwrap_or_default();
+            format!("\"{source}\" is not a CEL expression: {first}")
+        })?;
+        let mut reader = Reader::default();
+        reader.read(program.expression(), &mut Vec::new(), 0)?;
+        let Reader { mut needs, may_need, guards, all_params, request, agent, risk, now } = reader;
+        needs.retain(|name| !may_need.contains(name));
+        Ok(Condition { program, needs, may_need, guards, all_params, request, agent, risk, now })
+    }
+
+    /// # Errors
+    /// Why it has no value: the call is then for people.
+    pub(super) fn holds(&self, facts: &Facts<'_>, zone: &TimeZone) -> Result<bool, String> {
+        if let Some(missing) = self.needs.iter().find(|name| !facts.params.contains_key(*name)) {
+            return Err(format!("params.{missing} is missing"));
+        }
+        for guard in &self.guards {
+            if let Some(value) = facts.params.get(&guard.param)
+                && !guard.kind.admits(value)
+            {
+                return Err(format!("params.{} is {}", guard.param, value.kind()));
+            }
+        }
+        let mut scope = ROOT.new_inner_scope();
+        self.bind(facts, zone, &mut scope)?;
+        match self.program.execute(&scope) {
+            Ok(Value::Bool(value)) => Ok(value),
+            Ok(_) => Err("the condition is neither true nor false".to_owned()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// Only what the expression names is converted.
+    fn bind(&self, facts: &Facts<'_>, zone: &TimeZone, scope: &mut Context<'_, '_>) -> Result<(), String> {
+        let named = || self.needs.iter().chain(&self.may_need);
+        if self.all_params || named().next().is_some() {
+            let mut params: HashMap<String, Value> = HashMap::new();
+            for (name, value) in facts.params {
+                if self.all_params || named().any(|named| named == name) {
+                    params.insert(name.clone(), to_cel(value).map_err(|why| format!("params.{name} {why}"))?);
+                }
+            }
+            scope.add_variable_from_value("params", params);
+        }
+        if !self.request.is_empty() {
+            let request = facts.request.ok_or("there is no request: the call was declared")?;
+            let fields = self.request.iter().map(|field| (field.clone(), field_of(request, field)));
+            scope.add_variable_from_value("request", fields.collect::<HashMap<String, Value>>());
+        }
+        if self.agent {
+            let caller = facts.caller;
+            let text = |text: &Option<String>| Value::from(text.clone().unwrap_or_default());
+            let fields: HashMap<String, Value> = [
+                ("name", Value::from(caller.name.clone())),
+                ("fingerprint", Value::from(caller.fingerprint.clone())),
+                ("project", Value::from(caller.project.clone())),
+                ("trust", Value::from(caller.trust.as_str())),
+                ("framework", text(&caller.framework)),
+                ("owner", text(&caller.owner)),
+            ]
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
+            scope.add_variable_from_value("agent", fields);
+        }
+        if self.risk {
+            let fields: HashMap<String, Value> = HashMap::from([
+                ("tier".to_owned(), Value::from(facts.tier.as_str())),
+                ("score".to_owned(), Value::Int(i64::from(facts.risk.score))),
+            ]);
+            scope.add_variable_from_value("risk", fields);
+        }
+        if self.now {
+            let now = local(facts.at, zone).ok_or("the time is out of range")?;
+            scope.add_variable_from_value("now", Value::Timestamp(now));
+        }
+        Ok(())
+    }
+}
+
+impl Kind {
+    fn admits(self, value: &ParamValue) -> bool {
+        matches!(
+            (self, value),
+            (Kind::Text, ParamValue::String(_))
+                | (Kind::Number, ParamValue::Integer(_) | ParamValue::Decimal(_))
+                | (Kind::Bool, ParamValue::Bool(_))
+                | (Kind::Container, ParamValue::List(_) | ParamValue::Object(_))
+        )
+    }
+}
+
+/// Walks an expression once and notes what it looks at.
+#[derive(Debug, Default)]
+struct Reader {
+    needs: Vec<String>,
+    may_need: Vec<String>,
+    guards: Vec<Guard>,
+    all_params: bool,
+    request: Vec<String>,
+    agent: bool,
+    risk: bool,
+    now: bool,
+}
+
+const REQUEST: [&str; 5] = ["method", "path", "query", "host", "headers"];
+const AGENT: [&str; 6] = ["name", "fingerprint", "project", "trust", "framework", "owner"];
+const RISK: [&str; 2] = ["tier", "score"];
+
+impl Reader {
+    fn read<'e>(&mut self, expr: &'e IdedExpr, bound: &mut Vec<&'e str>, macros: usize) -> Result<(), String> {
+        if let Some((root, field, test)) = selected(expr)
+            && !bound.contains(&root)
+        {
+            return self.field(root, field, test);
+        }
+        match &expr.expr {
+            Expr::Unspecified | Expr::Literal(_) => {}
+            Expr::Ident(name) => self.whole(name, bound)?,
+            Expr::Select(select) => self.read(&select.operand, bound, macros)?,
+            Expr::Call(call) => {
+                if let [left, right] = call.args.as_slice()
+                    && call.target.is_none()
+                {
+                    self.guard(&call.func_name, left, right, bound);
+                }
+                for part in call.target.as_deref().into_iter().chain(&call.args) {
+                    self.read(part, bound, macros)?;
+                }
+            }
+            Expr::List(list) => {
+                for element in &list.elements {
+                    self.read(element, bound, macros)?;
+                }
+            }
+            Expr::Comprehension(comprehension) => {
+                if macros == DEEPEST_MACROS {
+                    return Err(format!("macros such as all() nest at most {DEEPEST_MACROS} deep"));
+                }
+                self.read(&comprehension.iter_range, bound, macros)?;
+                self.read(&comprehension.accu_init, bound, macros)?;
+                let outer = bound.len();
+                bound.push(&comprehension.iter_var);
+                bound.extend(comprehension.iter_var2.as_deref());
+                bound.push(&comprehension.accu_var);
+                for part in [&comprehension.loop_cond, &comprehension.loop_step, &comprehension.result] {
+                    self.read(part, bound, macros + 1)?;
+                }
+                bound.truncate(outer);
+            }
+            Expr::Map(_) | Expr::Struct(_) => return Err("maps and messages cannot be written in conditions".to_owned()),
+        }
+        Ok(())
+    }
+
+    /// `root.field`, or `has(root.field)`.
+    fn field(&mut self, root: &str, field: &str, test: bool) -> Result<(), String> {
+        let known = |fields: &[&str]| {
+            if fields.contains(&field) { Ok(()) } else { Err(format!("{root} has no \"{field}\"; it has {}", fields.join(", "))) }
+        };
+        match root {
+            "params" => {
+                let list = if test { &mut self.may_need } else { &mut self.needs };
+                if !list.iter().any(|name| name == field) {
+                    list.push(field.to_owned());
+                }
+            }
+            "request" => {
+                known(&REQUEST)?;
+                if !self.request.iter().any(|name| name == field) {
+                    self.request.push(field.to_owned());
+                }
+            }
+            "agent" => {
+                known(&AGENT)?;
+                self.agent = true;
+            }
+            "risk" => {
+                known(&RISK)?;
+                self.risk = true;
+            }
+            _ => return Err(unknown(root)),
+        }
+        Ok(())
+    }
+
+    /// A variable as it is.
+    fn whole(&mut self, name: &str, bound: &[&str]) -> Result<(), String> {
+        const TYPES: [&str; 9] = ["bool", "int", "uint", "double", "string", "bytes", "list", "map", "null_type"];
+        match name {
+            _ if bound.contains(&name) || TYPES.contains(&name) => {}
+            "params" => self.all_params = true,
+            "request" => self.request = REQUEST.map(str::to_owned).to_vec(),
+            "agent" => self.agent = true,
+            "risk" => self.risk = true,
+            "now" => self.now = true,
+            _ => return Err(unknown(name)),
+        }
+        Ok(())
+    }
+
+    fn guard(&mut self, function: &str, left: &IdedExpr, right: &IdedExpr, bound: &[&str]) {
+        let param = |expr| match selected(expr) {
+            Some(("params", field, false)) if !bound.contains(&"params") => Some(field.to_owned()),
+            _ => None,
+        };
+        let mut note = |param: Option<String>, kind: Option<Kind>| {
+            if let (Some(param), Some(kind)) = (param, kind) {
+                self.guards.push(Guard { param, kind });
+            }
+        };
+        match function {
+            "_==_" | "_!=_" | "_<_" | "_<=_" | "_>_" | "_>=_" => {
+                note(param(left), kind_of(right));
+                note(param(right), kind_of(left));
+            }
+            "@in" => {
+                if let Expr::List(list) = &right.expr {
+                    note(param(left), list.elements.first().and_then(kind_of));
+                }
+                note(param(right), Some(Kind::Container));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// `root.field` and `root["field"]`.
+fn selected(expr: &IdedExpr) -> Option<(&str, &str, bool)> {
+    match &expr.expr {
+        Expr::Select(select) => match &select.operand.expr {
+            Expr::Ident(root) => Some((root, &select.field, select.test)),
+            _ => None,
+        },
+        Expr::Call(call) if call.func_name == "_[_]" => match call.args.as_slice() {
+            [IdedExpr { expr: Expr::Ident(root), .. }, IdedExpr { expr: Expr::Literal(LiteralValue::String(key)), .. }] => {
+                Some((root, key.inner(), false))
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The kind of value an expression has, where that can be told from its text.
+fn kind_of(expr: &IdedExpr) -> Option<Kind> {
+    match &expr.expr {
+        Expr::Literal(LiteralValue::String(_)) => Some(Kind::Text),
+        Expr::Literal(LiteralValue::Int(_) | LiteralValue::UInt(_) | LiteralValue::Double(_)) => Some(Kind::Number),
+        Expr::Literal(LiteralValue::Boolean(_)) => Some(Kind::Bool),
+        Expr::Call(call) if call.func_name == "-_" => Some(Kind::Number),
+        _ => match selected(expr) {
+            Some(("agent", ..)) => Some(Kind::Text),
+            Some(("risk", "score", _)) => Some(Kind::Number),
+            Some(("risk", ..)) => Some(Kind::Text),
+            Some(("request", field, _)) if field != "headers" => Some(Kind::Text),
+            _ => None,
+        },
+    }
+}
+
+fn unknown(name: &str) -> String {
+    format!("\"{name}\" is unknown; there are params, request, agent, risk and now")
+}
+
+fn field_of(request: &Request, field: &str) -> Value {
+    match field {
+        "method" => Value::from(request.head.method.as_str()),
+        "path" => Value::from(request.path.as_str()),
+        "query" => Value::from(request.head.query.as_deref().unwrap_or_default()),
+        "host" => Value::from(request.head.host.as_str()),
+        // A header that came twice, or is not text, has no one value: it is not there.
+        "headers" => {
+            let headers = &request.head.headers;
+            let once = |name: &str| headers.iter().filter(|(other, _)| other == name).count() == 1;
+            let text = |value: &[u8]| std::str::from_utf8(value).map(str::to_owned).ok();
+            let fields = headers.iter().filter(|(name, _)| once(name));
+            let fields: HashMap<String, Value> =
+                fields.filter_map(|(name, value)| Some((name.clone(), Value::from(text(value)?)))).collect();
+            Value::from(fields)
+        }
+        _ => Value::Null,
+    }
+}
+
+fn to_cel(value: &ParamValue) -> Result<Value, String> {
+    Ok(match value {
+        ParamValue::Null => Value::Null,
+        ParamValue::Bool(value) => Value::Bool(*value),
+        ParamValue::Integer(value) => Value::Int(*value),
+        ParamValue::Decimal(value) => {
+            let digits = value.normalize().mantissa().unsigned_abs().checked_ilog10().unwrap_or_default() + 1;
+            match value.to_f64() {
+                Some(double) if usize::try_from(digits).is_ok_and(|digits| digits <= EXACT_DIGITS) => Value::Float(double),
+                _ => return Err("has too many digits to be compared exactly".to_owned()),
+            }
+        }
+        ParamValue::String(text) => Value::from(text.as_str()),
+        ParamValue::List(items) => Value::from(items.iter().map(to_cel).collect::<Result<Vec<_>, _>>()?),
+        ParamValue::Object(members) => {
+            let members = members.iter().map(|(key, value)| Ok((key.clone(), to_cel(value)?)));
+            Value::from(members.collect::<Result<HashMap<String, Value>, String>>()?)
+        }
+    })
+}
+
+/// CEL's timestamps are chrono's.
+fn local(at: Timestamp, zone: &TimeZone) -> Option<chrono::DateTime<chrono::FixedOffset>> {
+    let offset = chrono::FixedOffset::east_opt(zone.to_offset(at).seconds())?;
+    chrono::DateTime::from_timestamp_micros(at.as_microsecond()).map(|utc| utc.with_timezone(&offset))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,341 @@
+//! Policies: the walk that decides an action.
+//!
+//! The order is one comparison, [`Order`]: priority, then deny before require before approve, then
+//! place in the files. The first policy that matches decides; without one the tier does, and where
+//! the tier says nothing, people.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use jiff::tz::TimeZone;
+
+use super::approvals::Demand;
+use super::condition::{Condition, Facts};
+use super::glob::Glob;
+use super::problem::Problems;
+use super::schedule::Schedule;
+use crate::config::{self, Outside, PolicyDecision, RiskTier};
+use crate::decision::{Action, DenyReason, Step, Verdict};
+
+#[derive(Debug)]
+pub(super) struct Policies {
+    /// In the order in which they are asked.
+    list: Vec<Policy>,
+    index: Index,
+    tiers: BTreeMap<RiskTier, Tier>,
+}
+
+#[derive(Debug)]
+struct Policy {
+    config: config::Policy,
+    action: Vec<Glob>,
+    agent: Vec<Glob>,
+    upstream: Vec<Glob>,
+    project: Vec<Glob>,
+    when: Option<Condition>,
+    schedule: Option<Schedule>,
+    demand: Demand,
+}
+
+#[derive(Debug)]
+struct Tier {
+    config: config::TierPolicy,
+    demand: Demand,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Order {
+    priority: Reverse<i64>,
+    /// Deny, require, approve.
+    severity: u8,
+    place: usize,
+}
+
+/// Which policies name an action, so that the others are not looked at.
+#[derive(Debug, Default)]
+struct Index {
+    literals: HashMap<String, Vec<usize>>,
+    prefixes: HashMap<String, Vec<usize>>,
+    prefix_lengths: BTreeSet<usize>,
+    rest: Vec<usize>,
+}
+
+/// What the walk came to.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    pub(super) verdict: Verdict,
+    pub(super) policy: Option<String>,
+    pub(super) trace: Vec<Step>,
+    pub(super) blocked_from: Option<i64>,
+}
+
+/// What happened at one policy.
+#[derive(Debug)]
+enum Mark {
+    Differs(&'static str, String),
+    False,
+    Outside,
+    Unenforced,
+    Failed(String),
+    Decides(&'static str),
+}
+
+impl Policies {
+    pub(super) fn compile(config: &config::Config, problems: &mut Problems) -> Policies {
+        let mut ordered: Vec<(Order, Policy)> = Vec::with_capacity(config.policies.len());
+        for (place, policy) in config.policies.iter().enumerate() {
+            let globs = |texts: &[String]| texts.iter().map(|text| Glob::compile(text)).collect();
+            let when = policy.when.as_deref().map(|when| problems.take(&policy.place, Condition::compile(when)));
+            let schedule = policy.schedule.as_ref().map(|times| problems.take(&policy.place, Schedule::compile(times)));
+            let demand = problems.take(&policy.place, Demand::compile(&policy.approvals));
+            // What could not be compiled is a finding of severity error: these rules are never used.
+            let (when, schedule, demand) = (when.flatten(), schedule.flatten(), demand.unwrap_or_default());
+            let severity = match policy.decision {
+                PolicyDecision::AutoDeny => 0,
+                PolicyDecision::RequireApproval => 1,
+                PolicyDecision::AutoApprove => 2,
+            };
+            let order = Order { priority: Reverse(policy.priority), severity, place };
+            ordered.push((
+                order,
+                Policy {
+                    config: policy.clone(),
+                    action: globs(&policy.action),
+                    agent: globs(&policy.agent),
+                    upstream: globs(&policy.upstream),
+                    project: globs(&policy.project),
+                    when,
+                    schedule,
+                    demand,
+                },
+            ));
+        }
+        ordered.sort_by_key(|(order, _)| *order);
+        let list: Vec<Policy> = ordered.into_iter().map(|(_, policy)| policy).collect();
+        let mut index = Index::default();
+        for (at, policy) in list.iter().enumerate() {
+            index.insert(&policy.action, at);
+        }
+        let nowhere = config::Place::default();
+        let tiers = config
+            .risk_tiers
+            .iter()
+            .map(|(tier, policy)| {
+                let demand = problems.take(&nowhere, Demand::compile(&policy.approvals)).unwrap_or_default();
+                (*tier, Tier { config: policy.clone(), demand })
+            })
+            .collect();
+        Policies { list, index, tiers }
+    }
+
+    pub(super) fn decide(
+        &self,
+        action: &Action,
+        upstream: Option<&str>,
+        facts: &Facts<'_>,
+        defects: &[String],
+        times: &config::ApprovalTimes,
+    ) -> Outcome {
+        let tier = self.tiers.get(&action.risk_tier);
+        let tier_demand = tier.map(|tier| &tier.demand);
+        let mut marks: Vec<(usize, Mark)> = Vec::new();
+        for at in self.index.find(&action.name) {
+            let Some(policy) = self.list.get(at) else { continue };
+            let (decision, failed) = match policy.ask(action, upstream, facts) {
+                Answer::No(mark) => {
+                    marks.push((at, mark));
+                    continue;
+                }
+                // Nothing may be approved by an expression that has no value.
+                Answer::Failed(why) if policy.config.decision == PolicyDecision::AutoDeny => {
+                    (PolicyDecision::AutoDeny, Some(why))
+                }
+                Answer::Failed(why) => (PolicyDecision::RequireApproval, Some(why)),
+                Answer::Yes => (policy.config.decision, None),
+            };
+            let blocked = policy.schedule.as_ref().is_some_and(|schedule| schedule.blocks(facts.at));
+            if !policy.config.enforce {
+                marks.push((at, Mark::Unenforced));
+                continue;
+            }
+            let name = || Some(policy.config.name.clone());
+            if blocked {
+                marks.push((at, Mark::Decides("auto_deny: outside its schedule")));
+                let message = policy.config.message.clone().unwrap_or_else(|| {
+                    format!(
+                        "Not executed: policy \"{}\" does not allow {} at this time. Try again within its schedule.",
+                        policy.config.name, action.name
+                    )
+                });
+                let verdict = Verdict::Deny { reason: DenyReason::OutsideSchedule, message };
+                return Outcome { verdict, policy: name(), trace: self.trace(marks, false), blocked_from: None };
+            }
+            let decision = if decision == PolicyDecision::AutoApprove && !defects.is_empty() {
+                marks.push((at, Mark::Failed(defects.join("; "))));
+                PolicyDecision::RequireApproval
+            } else {
+                marks.push((at, failed.map_or_else(|| Mark::Decides(word(decision)), Mark::Failed)));
+                decision
+            };
+            let message = policy.config.message.as_deref();
+            let verdict = verdict(decision, action, message, name().as_deref(), [Some(&policy.demand), tier_demand], times);
+            let blocked_from = match (&policy.schedule, decision) {
+                (Some(schedule), PolicyDecision::AutoApprove | PolicyDecision::RequireApproval)
+                    if schedule.outside == Outside::Deny =>
+                {
+                    schedule.next_blocked(facts.at).map(|at| at.as_microsecond())
+                }
+                _ => None,
+            };
+            let brief = decision == PolicyDecision::AutoApprove;
+            return Outcome { verdict, policy: name(), trace: self.trace(marks, brief), blocked_from };
+        }
+        let decision = tier.and_then(|tier| tier.config.decision).unwrap_or(PolicyDecision::RequireApproval);
+        let approves = decision == PolicyDecision::AutoApprove;
+        let decision = if approves && !defects.is_empty() { PolicyDecision::RequireApproval } else { decision };
+        let message = tier.and_then(|tier| tier.config.message.as_deref());
+        let verdict = verdict(decision, action, message, None, [None, tier_demand], times);
+        let mut trace = self.trace(marks, decision == PolicyDecision::AutoApprove);
+        let mut detail = word(decision).to_owned();
+        if approves && !defects.is_empty() {
+            detail = format!("{detail}: {}", defects.join("; "));
+        }
+        trace.push(Step { what: format!("tier {}", action.risk_tier.as_str()), matched: true, detail });
+        Outcome { verdict, policy: None, trace, blocked_from: None }
+    }
+
+    /// `brief`: only what decided; nobody reads why a call passed past the others.
+    fn trace(&self, marks: Vec<(usize, Mark)>, brief: bool) -> Vec<Step> {
+        /// Nobody reads on after so many lines.
+        const LONGEST: usize = 50;
+        let last = marks.len().saturating_sub(1);
+        let wanted = |(at, mark): &(usize, &(usize, Mark))| {
+            let decides = matches!(mark.1, Mark::Decides(_) | Mark::Failed(_));
+            decides || (!brief && (*at < LONGEST || *at == last)) || matches!(mark.1, Mark::Unenforced)
+        };
+        let step = |(_, (at, mark)): (usize, &(usize, Mark))| {
+            let name = self.list.get(*at).map_or("", |policy| &policy.config.name);
+            let (matched, detail) = match mark {
+                Mark::Differs(what, value) => (false, format!("{what} is {value}")),
+                Mark::False => (false, "its condition is false".to_owned()),
+                Mark::Outside => (false, "outside its schedule".to_owned()),
+                Mark::Unenforced => (true, "not enforced: recorded only".to_owned()),
+                Mark::Failed(why) => (true, format!("cannot be decided by a rule: {why}")),
+                Mark::Decides(what) => (true, (*what).to_owned()),
+            };
+            Step { what: format!("policy {name}"), matched, detail }
+        };
+        marks.iter().enumerate().filter(wanted).map(step).collect()
+    }
+}
+
+enum Answer {
+    Yes,
+    No(Mark),
+    Failed(String),
+}
+
+impl Policy {
+    fn ask(&self, action: &Action, upstream: Option<&str>, facts: &Facts<'_>) -> Answer {
+        let any = |globs: &[Glob], value: &str| globs.is_empty() || globs.iter().any(|glob| glob.matches(value));
+        let differs = |what, value: &str| Answer::No(Mark::Differs(what, value.to_owned()));
+        let caller = facts.caller;
+        if !any(&self.action, &action.name) {
+            return differs("action", &action.name);
+        }
+        if !any(&self.agent, &caller.fingerprint) {
+            return differs("agent", &caller.fingerprint);
+        }
+        if !any(&self.project, &caller.project) {
+            return differs("project", &caller.project);
+        }
+        if !self.upstream.is_empty() && !upstream.is_some_and(|upstream| any(&self.upstream, upstream)) {
+            return differs("upstream", upstream.unwrap_or("none"));
+        }
+        if self.config.source_type.is_some_and(|source| source != caller.source_type) {
+            return differs("source_type", caller.source_type.as_str());
+        }
+        if self.config.risk_tier.is_some_and(|tier| tier != action.risk_tier) {
+            return differs("risk_tier", action.risk_tier.as_str());
+        }
+        if self.config.trust.is_some_and(|least| caller.trust < least) {
+            return differs("trust", caller.trust.as_str());
+        }
+        if let Some(schedule) = &self.schedule
+            && schedule.outside == Outside::Skip
+            && schedule.blocks(facts.at)
+        {
+            return Answer::No(Mark::Outside);
+        }
+        let utc = TimeZone::UTC;
+        let zone = self.schedule.as_ref().map_or(&utc, |schedule| &schedule.zone);
+        match self.when.as_ref().map(|when| when.holds(facts, zone)) {
+            None | Some(Ok(true)) => Answer::Yes,
+            Some(Ok(false)) => Answer::No(Mark::False),
+            Some(Err(why)) => Answer::Failed(why),
+        }
+    }
+}
+
+fn verdict(
+    decision: PolicyDecision,
+    action: &Action,
+    message: Option<&str>,
+    policy: Option<&str>,
+    demands: [Option<&Demand>; 2],
+    times: &config::ApprovalTimes,
+) -> Verdict {
+    match decision {
+        PolicyDecision::AutoApprove => Verdict::Approve,
+        PolicyDecision::RequireApproval => Verdict::Require(Demand::merge(demands, action, times)),
+        PolicyDecision::AutoDeny => {
+            let message = message.map(str::to_owned).unwrap_or_else(|| match policy {
+                Some(policy) => format!("Not executed: policy \"{policy}\" does not allow {}.", action.name),
+                None => format!("Not executed: {} calls are not allowed.", action.risk_tier.as_str()),
+            });
+            Verdict::Deny { reason: DenyReason::BlockedByPolicy, message }
+        }
+    }
+}
+
+fn word(decision: PolicyDecision) -> &'static str {
+    match decision {
+        PolicyDecision::AutoApprove => "auto_approve",
+        PolicyDecision::AutoDeny => "auto_deny",
+        PolicyDecision::RequireApproval => "require_approval",
+    }
+}
+
+impl Index {
+    fn insert(&mut self, globs: &[Glob], at: usize) {
+        if globs.is_empty() {
+            self.rest.push(at);
+        }
+        for glob in globs {
+            match glob {
+                Glob::Literal(name) => self.literals.entry(name.clone()).or_default().push(at),
+                Glob::Prefix(prefix) => {
+                    self.prefix_lengths.insert(prefix.len());
+                    self.prefixes.entry(prefix.clone()).or_default().push(at);
+                }
+                Glob::Any | Glob::Pattern(_) => self.rest.push(at),
+            }
+        }
+    }
+
+    /// Positions of the policies that could be for this action, in order.
+    fn find(&self, action: &str) -> Vec<usize> {
+        let mut found = self.rest.clone();
+        found.extend(self.literals.get(action).into_iter().flatten());
+        for length in &self.prefix_lengths {
+            let prefix = action.get(..*length).and_then(|prefix| self.prefixes.get(prefix));
+            found.extend(prefix.into_iter().flatten());
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests;

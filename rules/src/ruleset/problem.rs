@@ -1,0 +1,20 @@
+//! What cannot be compiled, collected so that an operator sees all of it at once.
+
+use crate::config::Place;
+use crate::config::load::{Finding, Severity};
+
+#[derive(Debug, Default)]
+pub(super) struct Problems {
+    pub(super) list: Vec<Finding>,
+}
+
+impl Problems {
+    /// The value, or `None` and one more finding.
+    pub(super) fn take<T>(&mut self, place: &Place, result: Result<T, String>) -> Option<T> {
+        result.map_err(|message| self.push(Severity::Error, "not-compiled", message, place)).ok()
+    }
+
+    pub(super) fn push(&mut self, severity: Severity, code: &'static str, message: String, place: &Place) {
+        self.list.push(Finding { severity, code, message, place: place.clone(), help: None });
+    }
+}

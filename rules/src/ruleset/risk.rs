@@ -1,0 +1,79 @@
+//! A number from 0 to 100 that says how much attention a call deserves, and why.
+//!
+//! The same call of the same agent has the same score, whenever it is asked.
+
+use super::Params;
+use crate::config::{RiskTier, Trust};
+use crate::decision::{Risk, RiskReason};
+
+/// Words of an action's name and what they add.
+const WORDS: [(&[&str], i16, &str); 5] = [
+    (&["delete", "drop", "destroy", "purge", "wipe", "truncate", "terminate", "erase", "remove"], 15, "destroys"),
+    (&["refund", "pay", "payout", "payment", "transfer", "charge", "withdraw", "wire"], 10, "moves money"),
+    (&["grant", "revoke", "permission", "role", "admin", "password", "secret", "key", "token"], 10, "touches access"),
+    (&["deploy", "execute", "exec", "run", "merge", "publish", "send"], 5, "has effects elsewhere"),
+    (&["read", "get", "list", "search", "fetch", "describe"], -10, "only reads"),
+];
+
+pub(super) fn score(action: &str, tier: RiskTier, trust: Trust, params: &Params, defects: &[String]) -> Risk {
+    let mut reasons = Vec::with_capacity(4);
+    let mut sum = 0_i16;
+    let mut add = |points: i16, why: String| {
+        if points != 0 {
+            sum = sum.saturating_add(points);
+            reasons.push(RiskReason { points, why });
+        }
+    };
+    let base = match tier {
+        RiskTier::Low => 10,
+        RiskTier::Medium => 30,
+        RiskTier::High => 55,
+        RiskTier::Critical => 80,
+    };
+    add(base, format!("tier {}", tier.as_str()));
+    for (words, points, why) in WORDS {
+        if let Some(word) = action.split('_').find(|word| words.contains(word)) {
+            add(points, format!("\"{word}\" {why}"));
+        }
+    }
+    let of_trust = match trust {
+        Trust::Unregistered => 10,
+        Trust::New => 5,
+        Trust::Active => 0,
+        Trust::Established => -5,
+        Trust::Verified => -10,
+    };
+    add(of_trust, format!("agent is {}", trust.as_str()));
+    if !defects.is_empty() {
+        add(10, "a parameter is missing or of another type".to_owned());
+    }
+    // Bulk is where one mistake becomes many.
+    if params.values().any(|value| matches!(value, super::ParamValue::List(items) if items.len() > 10)) {
+        add(5, "a list of more than ten".to_owned());
+    }
+    Risk { score: u8::try_from(sum.clamp(0, 100)).unwrap_or(100), reasons }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_score_follows_tier_words_and_trust() {
+        let of = |action, tier, trust| score(action, tier, trust, &Params::new(), &[]).score;
+        assert_eq!(of("read_payments", RiskTier::Low, Trust::Verified), 0);
+        assert_eq!(of("update_note", RiskTier::Medium, Trust::Active), 30);
+        assert_eq!(of("issue_refund", RiskTier::High, Trust::New), 70);
+        assert_eq!(of("delete_admin_key", RiskTier::Critical, Trust::Unregistered), 100);
+    }
+
+    #[test]
+    fn every_point_has_a_reason() {
+        let risk = score("issue_refund", RiskTier::High, Trust::New, &Params::new(), &["parameter a: missing".to_owned()]);
+        assert_eq!(risk.reasons.iter().map(|reason| reason.points).sum::<i16>(), i16::from(risk.score));
+        assert_eq!(
+            risk.reasons.iter().map(|reason| reason.why.as_str()).collect::<Vec<_>>(),
+            ["tier high", "\"refund\" moves money", "agent is new", "a parameter is missing or of another type"]
+        );
+    }
+}

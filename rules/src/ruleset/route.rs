@@ -1,0 +1,440 @@
+//! The routes of one upstream: which of them a request takes, and what action that is.
+//!
+//! Precedence is one comparison, [`Rank`], fixed when the rules are compiled: of all alternatives
+//! that match, the first in that order decides.
+
+use std::borrow::Cow;
+use std::cmp::Reverse;
+use std::fmt;
+
+use super::glob::Glob;
+use super::params::{self, ParamRule, Source};
+use super::path::{self, Narrows, Template};
+use super::problem::Problems;
+use super::table::PathTable;
+use super::title::Title;
+use super::view::View;
+use super::{Hit, Looks};
+use crate::config::{self, RiskTier};
+use crate::decision::{Action, Step};
+use crate::request::json::Pointer;
+use crate::request::{Content, Malformed};
+
+/// All routes of an upstream, ready to be asked.
+#[derive(Debug)]
+pub(super) struct Routes {
+    routes: Vec<Route>,
+    /// In order of precedence.
+    rules: Vec<Rule>,
+    table: PathTable,
+    fold_case: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Route {
+    action: Option<String>,
+    risk_tier: RiskTier,
+    title: Option<Title>,
+    params: Vec<ParamRule>,
+    pub(super) pass: bool,
+    pub(super) upgrade: bool,
+    pub(super) hide: bool,
+    hold: Option<config::HoldTimeout>,
+}
+
+/// One alternative of a route's `match`.
+#[derive(Debug)]
+pub(super) struct Rule {
+    /// Position in `routes`.
+    route: usize,
+    /// As records and traces name it.
+    name: String,
+    method: Option<String>,
+    template: Template,
+    head: Vec<Named>,
+    body: Vec<(Pointer, Wanted)>,
+    form: Vec<(String, Glob)>,
+    mcp: Option<Mcp>,
+}
+
+/// A condition on the head.
+#[derive(Debug)]
+enum Named {
+    Query(String, Glob),
+    Header(String, Glob),
+}
+
+#[derive(Debug)]
+enum Wanted {
+    Text(Glob),
+    Value(serde_json::Value),
+}
+
+#[derive(Debug)]
+struct Mcp {
+    tool: Option<Glob>,
+    method: Option<Glob>,
+    uri: Option<Glob>,
+}
+
+/// Which of two alternatives that both match is taken: the smaller one.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Rank {
+    /// Literal before capture before `*` before `**`, segment by segment.
+    path: Vec<Narrows>,
+    /// A tool named in full before a glob with a longer start before a shorter one before none.
+    tool: (bool, Reverse<usize>),
+    /// A named method before any; `HEAD` itself before the `GET` it follows.
+    method: u8,
+    /// More conditions before fewer.
+    conditions: Reverse<usize>,
+    /// The higher tier.
+    tier: Reverse<RiskTier>,
+    /// Place in the files.
+    order: (usize, usize),
+}
+
+/// Why an alternative was not taken, written out only where somebody reads it.
+#[derive(Debug, Clone, Copy)]
+enum Miss<'a> {
+    Query(&'a str),
+    Header(&'a str),
+    Body(&'a Pointer),
+    Form(&'a str),
+    Tool,
+    Method,
+    Uri,
+}
+
+impl fmt::Display for Miss<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Miss::Query(name) => write!(f, "query {name} differs"),
+            Miss::Header(name) => write!(f, "header {name} differs"),
+            Miss::Body(pointer) => write!(f, "body at {pointer} differs"),
+            Miss::Form(name) => write!(f, "form {name} differs"),
+            Miss::Tool => f.write_str("another tool"),
+            Miss::Method => f.write_str("another method"),
+            Miss::Uri => f.write_str("another uri"),
+        }
+    }
+}
+
+/// What became of the rules.
+#[derive(Debug)]
+pub(super) enum Taken<'a> {
+    Hit(Box<Hit>),
+    Pass(&'a Route),
+    Hidden,
+    /// No rule matched.
+    None(Vec<Step>),
+}
+
+impl Routes {
+    pub(super) fn compile(upstream: &config::Upstream, problems: &mut Problems) -> Routes {
+        let fold_case = upstream.paths.case_insensitive;
+        let mut routes = Vec::with_capacity(upstream.routes.len());
+        let mut ranked: Vec<(Rank, Rule)> = Vec::new();
+        for (at, route) in upstream.routes.iter().enumerate() {
+            for (alternative, given) in route.matches.iter().enumerate() {
+                if let Some(rule) = problems.take(&route.place, Rule::compile(at, given)) {
+                    ranked.push((rule.rank(route.risk_tier, (at, alternative)), rule));
+                }
+            }
+            let params = route
+                .params
+                .iter()
+                .filter_map(|(name, param)| problems.take(&route.place, ParamRule::compile(name, param)))
+                .collect();
+            let title = route.title.as_deref().and_then(|title| problems.take(&route.place, Title::compile(title)));
+            routes.push(Route {
+                action: route.action.clone(),
+                risk_tier: route.risk_tier,
+                title,
+                params,
+                pass: route.pass,
+                upgrade: route.upgrade,
+                hide: route.hide,
+                hold: route.hold,
+            });
+        }
+        ranked.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let mut table = PathTable::new(fold_case);
+        let mut rules = Vec::with_capacity(ranked.len());
+        for (at, (_, rule)) in ranked.into_iter().enumerate() {
+            table.insert(&rule.template, rule.one_tool(), at);
+            rules.push(rule);
+        }
+        Routes { routes, rules, table, fold_case }
+    }
+
+    /// What rules that this method and path could take look at in a body.
+    pub(super) fn looks(&self, method: &str, path: &str) -> Looks {
+        let mut looks = Looks::default();
+        for (rule, route) in self.candidates(method, &path::segments(path), None) {
+            let params = |wanted: fn(&Source) -> bool| route.params.iter().any(|param| wanted(&param.source));
+            let json = !rule.body.is_empty() || params(|source| matches!(source, Source::Json(_)));
+            looks.json |= json;
+            looks.form |= !rule.form.is_empty() || params(|source| matches!(source, Source::Form(_)));
+            looks.other_json |=
+                json && rule.head.iter().any(|named| matches!(named, Named::Header(name, _) if name == "content-type"));
+        }
+        looks
+    }
+
+    /// Whether a call can be decided without its body, because no action can come of it.
+    /// What cannot be read is left to [`Routes::take`], which says so.
+    pub(super) fn can_stream(&self, path: &str, view: &mut View<'_>) -> Option<bool> {
+        for (rule, route) in self.candidates(&view.head.method, &path::segments(path), None) {
+            match rule.head_misses(view) {
+                Ok(Some(_)) => {}
+                Ok(None) => return Some(route.pass && rule.body.is_empty() && rule.form.is_empty()),
+                Err(_) => return Some(false),
+            }
+        }
+        None
+    }
+
+    /// The first rule in order of precedence that matches.
+    ///
+    /// # Errors
+    /// What a rule looks at can be read in more than one way.
+    pub(super) fn take(&self, path: &str, view: &mut View<'_>) -> Result<Taken<'_>, Malformed> {
+        /// Nobody reads on after so many lines.
+        const LONGEST_TRACE: usize = 20;
+        let segments = path::segments(path);
+        let message = if let Content::Mcp(message) = view.content() { Some(message) } else { None };
+        let mut trace = Vec::new();
+        for (rule, route) in self.candidates(&view.head.method, &segments, message.and_then(|message| message.tool())) {
+            // What only holds a session together is for routes that name its method.
+            if message.is_some_and(|message| message.is_protocol()) && !rule.names_method() {
+                continue;
+            }
+            let miss = match rule.head_misses(view)? {
+                None => rule.body_misses(view)?,
+                miss => miss,
+            };
+            if let Some(miss) = miss {
+                if trace.len() < LONGEST_TRACE {
+                    trace.push(Step { what: format!("route {}", rule.name), matched: false, detail: miss.to_string() });
+                }
+                continue;
+            }
+            if route.hide {
+                return Ok(Taken::Hidden);
+            }
+            if route.pass {
+                return Ok(Taken::Pass(route));
+            }
+            let captures = rule.template.captures(&segments, self.fold_case).unwrap_or_default();
+            let (params, defects) = params::extract(&route.params, &captures, view)?;
+            let name = match (&route.action, message.and_then(|message| message.name.as_deref())) {
+                (Some(action), _) => action.clone(),
+                (None, Some(name)) => snake_case(name),
+                (None, None) => snake_case(&rule.name),
+            };
+            trace.push(Step { what: format!("route {}", rule.name), matched: true, detail: name.clone() });
+            let title = match &route.title {
+                Some(title) => title.render(&params),
+                None => default_title(&name),
+            };
+            return Ok(Taken::Hit(Box::new(Hit {
+                action: Action { name, risk_tier: route.risk_tier, title, params },
+                route: rule.name.clone(),
+                hold: route.hold,
+                trace,
+                defects,
+            })));
+        }
+        Ok(Taken::None(trace))
+    }
+
+    fn candidates(&self, method: &str, path: &[Cow<'_, str>], tool: Option<&str>) -> impl Iterator<Item = (&Rule, &Route)> {
+        let rules = self.table.find(path, tool).into_iter().filter_map(|at| self.rules.get(at));
+        rules
+            .filter(move |rule| rule.takes_method(method))
+            .filter_map(|rule| self.routes.get(rule.route).map(|route| (rule, route)))
+    }
+}
+
+impl Rule {
+    fn compile(route: usize, given: &config::Match) -> Result<Rule, String> {
+        let template = Template::parse(given.path.as_deref().unwrap_or("/**"))?;
+        let glob = |(name, glob): (&String, &String)| (name.clone(), Glob::compile(glob));
+        let query = given.query.iter().map(glob).map(|(name, glob)| Named::Query(name, glob));
+        let headers =
+            given.headers.iter().map(glob).map(|(name, glob)| Named::Header(name.to_ascii_lowercase(), glob));
+        let mut body = Vec::with_capacity(given.body.len());
+        for (pointer, value) in &given.body {
+            let wanted = match value {
+                serde_json::Value::String(text) => Wanted::Text(Glob::compile(text)),
+                value => Wanted::Value(value.clone()),
+            };
+            body.push((Pointer::parse(pointer)?, wanted));
+        }
+        let compiled = |text: &Option<String>| text.as_deref().map(Glob::compile);
+        let mcp = given.mcp.as_ref().map(|mcp| Mcp {
+            tool: compiled(&mcp.tool),
+            method: compiled(&mcp.method),
+            uri: compiled(&mcp.uri),
+        });
+        Ok(Rule {
+            route,
+            name: name_of(given),
+            method: given.method.clone(),
+            template,
+            head: query.chain(headers).collect(),
+            body,
+            form: given.form.iter().map(glob).collect(),
+            mcp,
+        })
+    }
+
+    fn rank(&self, tier: RiskTier, order: (usize, usize)) -> Rank {
+        let tool = match self.mcp.as_ref().and_then(|mcp| mcp.tool.as_ref()) {
+            Some(Glob::Literal(name)) => (false, Reverse(name.len())),
+            Some(glob) => (true, Reverse(glob.prefix().len() + 1)),
+            None => (true, Reverse(0)),
+        };
+        let of_mcp = self.mcp.as_ref().map_or(0, |mcp| {
+            usize::from(mcp.tool.is_some()) + usize::from(mcp.method.is_some()) + usize::from(mcp.uri.is_some())
+        });
+        Rank {
+            path: self.template.specificity(),
+            tool,
+            method: match self.method.as_deref() {
+                Some("HEAD") => 0,
+                Some(_) => 1,
+                None => 2,
+            },
+            conditions: Reverse(self.head.len() + self.body.len() + self.form.len() + of_mcp),
+            tier: Reverse(tier),
+            order,
+        }
+    }
+
+    fn takes_method(&self, method: &str) -> bool {
+        match self.method.as_deref() {
+            None => true,
+            Some(wanted) => wanted == method || (wanted == "GET" && method == "HEAD"),
+        }
+    }
+
+    /// The tool, where the rule is for calls of exactly that one.
+    fn one_tool(&self) -> Option<&str> {
+        match self.mcp.as_ref()?.tool.as_ref()? {
+            Glob::Literal(tool) => Some(tool),
+            _ => None,
+        }
+    }
+
+    fn names_method(&self) -> bool {
+        self.mcp.as_ref().is_some_and(|mcp| mcp.method.is_some())
+    }
+
+    fn head_misses(&self, view: &mut View<'_>) -> Result<Option<Miss<'_>>, Malformed> {
+        for named in &self.head {
+            let (value, glob, miss) = match named {
+                Named::Query(name, glob) => (view.query(name)?, glob, Miss::Query(name)),
+                Named::Header(name, glob) => (view.header(name)?, glob, Miss::Header(name)),
+            };
+            if !value.is_some_and(|value| glob.matches(value)) {
+                return Ok(Some(miss));
+            }
+        }
+        Ok(None)
+    }
+
+    fn body_misses(&self, view: &mut View<'_>) -> Result<Option<Miss<'_>>, Malformed> {
+        if let Some(mcp) = &self.mcp
+            && let Some(miss) = mcp.misses(view.content())
+        {
+            return Ok(Some(miss));
+        }
+        for (pointer, wanted) in &self.body {
+            let root = match view.content() {
+                Content::Json(json) => Some(json),
+                Content::Mcp(message) => message.arguments(),
+                Content::Opaque | Content::Form(_) => None,
+            };
+            let value = root.map(|root| root.looked_at(pointer)).transpose()?.flatten();
+            let holds = value.is_some_and(|value| match (wanted, value) {
+                (Wanted::Text(glob), crate::request::json::Json::String(text)) => glob.matches(text),
+                (Wanted::Text(_), _) => false,
+                (Wanted::Value(wanted), value) => value.equals(wanted),
+            });
+            if !holds {
+                return Ok(Some(Miss::Body(pointer)));
+            }
+        }
+        for (name, glob) in &self.form {
+            if !view.form(name)?.is_some_and(|value| glob.matches(value)) {
+                return Ok(Some(Miss::Form(name)));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Mcp {
+    fn misses(&self, content: &Content) -> Option<Miss<'static>> {
+        let Content::Mcp(message) = content else { return Some(Miss::Method) };
+        let holds = |glob: &Option<Glob>, value: Option<&str>| {
+            glob.as_ref().is_none_or(|glob| value.is_some_and(|value| glob.matches(value)))
+        };
+        if !holds(&self.tool, message.tool()) {
+            return Some(Miss::Tool);
+        }
+        if !holds(&self.method, message.method.as_deref()) {
+            return Some(Miss::Method);
+        }
+        if !holds(&self.uri, message.uri()) {
+            return Some(Miss::Uri);
+        }
+        None
+    }
+}
+
+fn name_of(given: &config::Match) -> String {
+    let mut name = match &given.mcp {
+        Some(mcp) => match (&mcp.method, &mcp.tool) {
+            (Some(method), _) => method.clone(),
+            (None, tool) => format!("tools/call {}", tool.as_deref().unwrap_or("*")),
+        },
+        None => format!("{} {}", given.method.as_deref().unwrap_or("ANY"), given.path.as_deref().unwrap_or("/**")),
+    };
+    if let Some(uri) = given.mcp.as_ref().and_then(|mcp| mcp.uri.as_deref()) {
+        name = format!("{name} {uri}");
+    }
+    name
+}
+
+/// An action's name from another name: `deleteFile`, `delete-file` and `Delete File` are `delete_file`.
+pub(super) fn snake_case(name: &str) -> String {
+    let mut action = String::with_capacity(name.len() + 4);
+    let mut before = ' ';
+    for c in name.chars() {
+        let starts_word = c.is_ascii_uppercase() && (before.is_ascii_lowercase() || before.is_ascii_digit());
+        if (starts_word || !c.is_ascii_alphanumeric()) && !action.is_empty() && !action.ends_with('_') {
+            action.push('_');
+        }
+        if c.is_ascii_alphanumeric() {
+            action.push(c.to_ascii_lowercase());
+        }
+        before = c;
+    }
+    action.truncate(action.trim_end_matches('_').len());
+    if action.is_empty() { "unnamed".to_owned() } else { action }
+}
+
+/// `issue_refund` reads "Issue refund".
+pub(super) fn default_title(action: &str) -> String {
+    let mut title = action.replace('_', " ");
+    if let Some(first) = title.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    title
+}
+
+#[cfg(test)]
+mod tests;
