@@ -58,7 +58,9 @@ pub enum Routed {
     Action(Hit),
     /// A route with `pass: true`, or `unmatched: pass`. Where [`Ruleset::body_need`] asked for the
     /// whole body it has been read and is sent as it is.
-    Pass { upgrade: bool },
+    Pass {
+        upgrade: bool,
+    },
     /// No route, and the upstream rejects what has none.
     NoRoute,
     /// MCP handshake and discovery, notifications, responses: sent on without intent, body already read.
@@ -200,9 +202,8 @@ impl Ruleset {
         let at = Timestamp::from_microsecond(at).unwrap_or(Timestamp::UNIX_EPOCH);
         let facts = Facts { params: &action.params, tier: action.risk_tier, request, caller, risk: &risk, at };
         let outcome = self.policies.decide(action, upstream, &facts, defects, &self.config.approval);
-        let enforced_there = upstream
-            .and_then(|name| self.config.upstreams.get(name))
-            .is_none_or(|upstream| upstream.enforce);
+        let enforced_there =
+            upstream.and_then(|name| self.config.upstreams.get(name)).is_none_or(|upstream| upstream.enforce);
         Decision {
             verdict: outcome.verdict,
             policy: outcome.policy,
@@ -226,9 +227,9 @@ fn is_mcp_stream(upstream: &config::Upstream, head: &Head) -> bool {
         return false;
     }
     match head.method.as_str() {
-        "GET" => head.header("accept").is_some_and(|accept| {
-            String::from_utf8_lossy(accept).to_ascii_lowercase().contains("text/event-stream")
-        }),
+        "GET" => head
+            .header("accept")
+            .is_some_and(|accept| String::from_utf8_lossy(accept).to_ascii_lowercase().contains("text/event-stream")),
         "DELETE" => head.header("mcp-session-id").is_some(),
         _ => false,
     }

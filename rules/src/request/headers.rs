@@ -57,16 +57,58 @@ fn treatment(name: &str) -> Treatment {
         "x-http-method" | "x-http-method-override" | "x-method-override" | "x-http-override" => {
             Refuse("the method cannot be overridden by a header")
         }
-        "forwarded" | "forwarded-for" | "via" | "x-forwarded" | "x-forwarder-for" | "x-real-ip" | "x-host"
-        | "x-client-ip" | "client-ip" | "true-client-ip" | "cf-connecting-ip" | "cf-connecting-ipv6"
-        | "fastly-client-ip" | "x-cluster-client-ip" | "x-azure-clientip" | "x-azure-socketip" | "x-proxyuser-ip"
-        | "x-remote-ip" | "x-remote-addr" | "x-remote-user" | "remote-user" | "x-rewrite-url" | "x-accel-redirect"
-        | "x-sendfile" | "max-forwards" | "proxy" => Drop,
-        "content-type" | "content-encoding" | "content-digest" | "content-md5" | "content-disposition"
-        | "content-location" | "content-range" | "content-language" | "authorization" | "proxy-authorization"
-        | "x-api-key" | "x-agent-key" | "idempotency-key" | "x-idempotency-key" | "user-agent" | "from" | "referer"
-        | "origin" | "date" | "if-modified-since" | "if-unmodified-since" | "if-range" | "range" | "last-event-id"
-        | "digest" | "repr-digest" => KeepOne,
+        "forwarded"
+        | "forwarded-for"
+        | "via"
+        | "x-forwarded"
+        | "x-forwarder-for"
+        | "x-real-ip"
+        | "x-host"
+        | "x-client-ip"
+        | "client-ip"
+        | "true-client-ip"
+        | "cf-connecting-ip"
+        | "cf-connecting-ipv6"
+        | "fastly-client-ip"
+        | "x-cluster-client-ip"
+        | "x-azure-clientip"
+        | "x-azure-socketip"
+        | "x-proxyuser-ip"
+        | "x-remote-ip"
+        | "x-remote-addr"
+        | "x-remote-user"
+        | "remote-user"
+        | "x-rewrite-url"
+        | "x-accel-redirect"
+        | "x-sendfile"
+        | "max-forwards"
+        | "proxy" => Drop,
+        "content-type"
+        | "content-encoding"
+        | "content-digest"
+        | "content-md5"
+        | "content-disposition"
+        | "content-location"
+        | "content-range"
+        | "content-language"
+        | "authorization"
+        | "proxy-authorization"
+        | "x-api-key"
+        | "x-agent-key"
+        | "idempotency-key"
+        | "x-idempotency-key"
+        | "user-agent"
+        | "from"
+        | "referer"
+        | "origin"
+        | "date"
+        | "if-modified-since"
+        | "if-unmodified-since"
+        | "if-range"
+        | "range"
+        | "last-event-id"
+        | "digest"
+        | "repr-digest" => KeepOne,
         _ if name.starts_with("x-forwarded-")
             || name.starts_with("x-original-")
             || name.starts_with("x-envoy-")
@@ -155,7 +197,10 @@ fn connection(value: &str) -> Result<(), Malformed> {
                 | "http2-settings"
                 | "proxy-connection"
         ) {
-            return Err(Malformed::bad(format!("\"{}\" may not be nominated", token.escape_debug()), "header connection"));
+            return Err(Malformed::bad(
+                format!("\"{}\" may not be nominated", token.escape_debug()),
+                "header connection",
+            ));
         }
     }
     Ok(())
@@ -163,8 +208,7 @@ fn connection(value: &str) -> Result<(), Malformed> {
 
 /// Whether a header name reads as the permit header to a server that takes `_` or `.` for `-`.
 fn spells(name: &str, permit_header: &str) -> bool {
-    name.len() == permit_header.len()
-        && name.bytes().zip(permit_header.bytes()).all(|(a, b)| dash(a) == dash(b))
+    name.len() == permit_header.len() && name.bytes().zip(permit_header.bytes()).all(|(a, b)| dash(a) == dash(b))
 }
 
 fn dash(byte: u8) -> u8 {
@@ -177,7 +221,10 @@ fn lower_case(name: &[u8]) -> Result<String, Malformed> {
         return Err(Malformed::bad("a header without a name", "headers"));
     }
     if name.contains(&b'_') {
-        return Err(Malformed::bad("header names with an underscore are read as another header by some servers", shown()));
+        return Err(Malformed::bad(
+            "header names with an underscore are read as another header by some servers",
+            shown(),
+        ));
     }
     if !name.iter().copied().all(is_token) {
         return Err(Malformed::bad("not a header name", shown()));

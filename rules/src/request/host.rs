@@ -39,7 +39,8 @@ pub(super) fn canonical(value: &str, place: &str) -> Result<String, Malformed> {
         None | Some("") => Ok(name),
         Some(port) => {
             let fine = port.len() <= 5 && port.bytes().all(|byte| byte.is_ascii_digit());
-            let port: u16 = if fine { port.parse().map_err(|_| bad("not a port"))? } else { return Err(bad("not a port")) };
+            let port: u16 =
+                if fine { port.parse().map_err(|_| bad("not a port"))? } else { return Err(bad("not a port")) };
             match port {
                 0 => Err(bad("not a port")),
                 80 | 443 => Ok(name),

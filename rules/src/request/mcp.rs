@@ -70,8 +70,14 @@ impl Message {
         match self.method.as_deref() {
             None => true,
             Some(
-                "initialize" | "ping" | "server/discover" | "tools/list" | "resources/list"
-                | "resources/templates/list" | "prompts/list" | "logging/setLevel",
+                "initialize"
+                | "ping"
+                | "server/discover"
+                | "tools/list"
+                | "resources/list"
+                | "resources/templates/list"
+                | "prompts/list"
+                | "logging/setLevel",
             ) => true,
             Some(method) => self.id.is_none() && method.starts_with("notifications/"),
         }
@@ -79,7 +85,8 @@ impl Message {
 
     /// `Mcp-Method` and `Mcp-Name` exist for intermediaries; the body is the truth.
     fn check_headers(&self, head: &Head) -> Result<(), Malformed> {
-        for (header, said) in [("mcp-method", self.method.as_deref()), ("mcp-name", self.name.as_deref().or(self.uri()))]
+        for (header, said) in
+            [("mcp-method", self.method.as_deref()), ("mcp-name", self.name.as_deref().or(self.uri()))]
         {
             if let Some(value) = head.header(header)
                 && decoded(value).as_deref() != said
@@ -156,7 +163,8 @@ fn message(json: Json) -> Result<Message, Malformed> {
     } else {
         None
     };
-    let progress_token = member("_meta").and_then(|meta| meta.member("progressToken")).filter(|token| is_id(token)).cloned();
+    let progress_token =
+        member("_meta").and_then(|meta| meta.member("progressToken")).filter(|token| is_id(token)).cloned();
     Ok(Message { method: Some(method), id, params, name, progress_token })
 }
 

@@ -230,7 +230,9 @@ impl Reader {
                 }
                 bound.truncate(outer);
             }
-            Expr::Map(_) | Expr::Struct(_) => return Err("maps and messages cannot be written in conditions".to_owned()),
+            Expr::Map(_) | Expr::Struct(_) => {
+                return Err("maps and messages cannot be written in conditions".to_owned());
+            }
         }
         Ok(())
     }
@@ -238,7 +240,11 @@ impl Reader {
     /// `root.field`, or `has(root.field)`.
     fn field(&mut self, root: &str, field: &str, test: bool) -> Result<(), String> {
         let known = |fields: &[&str]| {
-            if fields.contains(&field) { Ok(()) } else { Err(format!("{root} has no \"{field}\"; it has {}", fields.join(", "))) }
+            if fields.contains(&field) {
+                Ok(())
+            } else {
+                Err(format!("{root} has no \"{field}\"; it has {}", fields.join(", ")))
+            }
         };
         match root {
             "params" => {
@@ -315,9 +321,10 @@ fn selected(expr: &IdedExpr) -> Option<(&str, &str, bool)> {
             _ => None,
         },
         Expr::Call(call) if call.func_name == "_[_]" => match call.args.as_slice() {
-            [IdedExpr { expr: Expr::Ident(root), .. }, IdedExpr { expr: Expr::Literal(LiteralValue::String(key)), .. }] => {
-                Some((root, key.inner(), false))
-            }
+            [
+                IdedExpr { expr: Expr::Ident(root), .. },
+                IdedExpr { expr: Expr::Literal(LiteralValue::String(key)), .. },
+            ] => Some((root, key.inner(), false)),
             _ => None,
         },
         _ => None,
@@ -373,7 +380,9 @@ fn to_cel(value: &ParamValue) -> Result<Value, String> {
         ParamValue::Decimal(value) => {
             let digits = value.normalize().mantissa().unsigned_abs().checked_ilog10().unwrap_or_default() + 1;
             match value.to_f64() {
-                Some(double) if usize::try_from(digits).is_ok_and(|digits| digits <= EXACT_DIGITS) => Value::Float(double),
+                Some(double) if usize::try_from(digits).is_ok_and(|digits| digits <= EXACT_DIGITS) => {
+                    Value::Float(double)
+                }
                 _ => return Err("has too many digits to be compared exactly".to_owned()),
             }
         }

@@ -40,7 +40,10 @@ impl ParamValue {
             Json::String(text) => string(text)?,
             Json::List(items) => ParamValue::List(items.iter().map(Self::from_json).collect::<Result<_, _>>()?),
             Json::Object(members) => ParamValue::Object(
-                members.iter().map(|(key, value)| Ok((key.clone(), Self::from_json(value)?))).collect::<Result<_, String>>()?,
+                members
+                    .iter()
+                    .map(|(key, value)| Ok((key.clone(), Self::from_json(value)?)))
+                    .collect::<Result<_, String>>()?,
             ),
         })
     }

@@ -99,7 +99,11 @@ impl Template {
                 }
                 (Some(Segment::Capture(_) | Segment::One), Some(_)) => true,
                 (Some(Segment::Literal(literal)), Some(segment)) => {
-                    if fold_case { folded(literal) == folded(segment) } else { literal == segment }
+                    if fold_case {
+                        folded(literal) == folded(segment)
+                    } else {
+                        literal == segment
+                    }
                 }
                 _ => false,
             };

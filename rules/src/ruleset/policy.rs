@@ -178,7 +178,8 @@ impl Policies {
                 decision
             };
             let message = policy.config.message.as_deref();
-            let verdict = verdict(decision, action, message, name().as_deref(), [Some(&policy.demand), tier_demand], times);
+            let verdict =
+                verdict(decision, action, message, name().as_deref(), [Some(&policy.demand), tier_demand], times);
             let blocked_from = match (&policy.schedule, decision) {
                 (Some(schedule), PolicyDecision::AutoApprove | PolicyDecision::RequireApproval)
                     if schedule.outside == Outside::Deny =>

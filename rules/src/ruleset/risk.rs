@@ -69,7 +69,8 @@ mod tests {
 
     #[test]
     fn every_point_has_a_reason() {
-        let risk = score("issue_refund", RiskTier::High, Trust::New, &Params::new(), &["parameter a: missing".to_owned()]);
+        let risk =
+            score("issue_refund", RiskTier::High, Trust::New, &Params::new(), &["parameter a: missing".to_owned()]);
         assert_eq!(risk.reasons.iter().map(|reason| reason.points).sum::<i16>(), i16::from(risk.score));
         assert_eq!(
             risk.reasons.iter().map(|reason| reason.why.as_str()).collect::<Vec<_>>(),

@@ -249,7 +249,12 @@ impl Routes {
         Ok(Taken::None(trace))
     }
 
-    fn candidates(&self, method: &str, path: &[Cow<'_, str>], tool: Option<&str>) -> impl Iterator<Item = (&Rule, &Route)> {
+    fn candidates(
+        &self,
+        method: &str,
+        path: &[Cow<'_, str>],
+        tool: Option<&str>,
+    ) -> impl Iterator<Item = (&Rule, &Route)> {
         let rules = self.table.find(path, tool).into_iter().filter_map(|at| self.rules.get(at));
         rules
             .filter(move |rule| rule.takes_method(method))
@@ -262,8 +267,7 @@ impl Rule {
         let template = Template::parse(given.path.as_deref().unwrap_or("/**"))?;
         let glob = |(name, glob): (&String, &String)| (name.clone(), Glob::compile(glob));
         let query = given.query.iter().map(glob).map(|(name, glob)| Named::Query(name, glob));
-        let headers =
-            given.headers.iter().map(glob).map(|(name, glob)| Named::Header(name.to_ascii_lowercase(), glob));
+        let headers = given.headers.iter().map(glob).map(|(name, glob)| Named::Header(name.to_ascii_lowercase(), glob));
         let mut body = Vec::with_capacity(given.body.len());
         for (pointer, value) in &given.body {
             let wanted = match value {

@@ -1,1 +1,186 @@
+//! Whole calls, from bytes to a decision.
 
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::*;
+use crate::config::load::{NoSecrets, Source, load};
+use crate::config::{SourceType, Trust};
+use crate::decision::{DenyReason, Requirement, Verdict};
+use crate::request::{HttpVersion, RawHead, Reading};
+
+pub(super) fn rules(text: &str) -> Ruleset {
+    let source = Source { name: "gate.yaml".to_owned(), text: text.to_owned() };
+    let (config, _) = load(vec![source], &NoSecrets).unwrap_or_else(|findings| panic!("{findings}"));
+    Ruleset::compile(Arc::new(config)).unwrap_or_else(|findings| panic!("{findings:?}"))
+}
+
+pub(super) fn caller() -> Caller {
+    Caller {
+        name: "billing".to_owned(),
+        fingerprint: "billing".to_owned(),
+        project: "default".to_owned(),
+        owner: Some("dana@example.com".to_owned()),
+        framework: None,
+        trust: Trust::Active,
+        source_type: SourceType::AiAgent,
+        risk_sensitivity: None,
+        enforce: true,
+    }
+}
+
+/// `METHOD target`, header lines, an empty line, the body.
+pub(super) fn request(rules: &Ruleset, text: &str) -> Result<Request, Malformed> {
+    let (head, body) = text.split_once("\n\n").unwrap_or((text, ""));
+    let mut lines = head.lines().map(str::trim);
+    let (method, target) = lines.next().unwrap().split_once(' ').unwrap();
+    let mut headers: Vec<(&[u8], &[u8])> = vec![(b"host", b"gate.example")];
+    headers.extend(lines.map(|line| line.split_once(':').unwrap()).map(|(n, v)| (n.as_bytes(), v.as_bytes())));
+    let length = body.len().to_string();
+    if !body.is_empty() {
+        headers.push((b"content-length", length.as_bytes()));
+        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(b"content-type")) {
+            headers.push((b"content-type", b"application/json"));
+        }
+    }
+    let raw =
+        RawHead { version: HttpVersion::Http11, method, target: target.as_bytes(), authority: None, headers: &headers };
+    let reading = Reading { permit_header: "holdshort-permit".to_owned(), head_limit: 32 * 1024 };
+    let head = Head::read(&raw, &reading)?;
+    let mounted = rules.mount("127.0.0.1:8080".parse().unwrap(), &head).expect("no mount");
+    Request::new(head, &mounted, Bytes::copy_from_slice(body.as_bytes()))
+}
+
+pub(super) fn routed(rules: &Ruleset, text: &str) -> Result<Routed, Malformed> {
+    rules.route(&request(rules, text)?)
+}
+
+pub(super) fn hit(rules: &Ruleset, text: &str) -> Hit {
+    match routed(rules, text) {
+        Ok(Routed::Action(hit)) => hit,
+        other => panic!("{text}: {other:?}"),
+    }
+}
+
+pub(super) fn decide_at(rules: &Ruleset, caller: &Caller, text: &str, at: &str) -> Decision {
+    let request = request(rules, text).unwrap();
+    let Ok(Routed::Action(hit)) = rules.route(&request) else { panic!("no action: {text}") };
+    let at: Timestamp = at.parse().unwrap();
+    let upstream = Some(request.upstream.config.name.as_str());
+    rules.decide(&hit.action, upstream, caller, Some(&request), &hit.defects, at.as_microsecond())
+}
+
+pub(super) fn decide(rules: &Ruleset, text: &str) -> Decision {
+    decide_at(rules, &caller(), text, "2026-11-18T10:00:00Z")
+}
+
+fn required(decision: Decision) -> Requirement {
+    match decision.verdict {
+        Verdict::Require(requirement) => requirement,
+        other => panic!("{other:?}"),
+    }
+}
+
+const GATE: &str = r#"
+proxy: { listen: 127.0.0.1:8080 }
+admin: { listen: 127.0.0.1:8081, url: http://127.0.0.1:8081 }
+teams: { finance: [dana@example.com, kofi@example.com] }
+risk_tiers:
+  low: { decision: auto_approve }
+  critical: { approvals: { required: 2, confirm: true } }
+upstreams:
+  payments:
+    url: http://127.0.0.1:9000/api
+    at: /payments
+    routes:
+      - action: issue_refund
+        match: POST /v1/refunds
+        risk_tier: high
+        title: "Refund {params.amount|money:EUR} to {params.customer_id}"
+        params: { amount: { from: /amount, type: integer }, customer_id: /customer_id }
+      - action: read_payments
+        match: GET /v1/**
+        risk_tier: low
+      - match: GET /v1/stream
+        pass: true
+      - action: drop_table
+        match: DELETE /v1/tables/{table}
+        risk_tier: critical
+policies:
+  - name: small refunds
+    action: issue_refund
+    when: params.amount > 0 && params.amount <= 100
+    decision: auto_approve
+    priority: 10
+  - name: refunds need finance
+    action: issue_refund
+    decision: require_approval
+    approvals: { from: [finance], expires_in: 30m, confirm: "{params.customer_id}" }
+    priority: 5
+  - name: no drops
+    action: drop_*
+    decision: auto_deny
+    message: "Not executed: databases are dropped by people, never by agents."
+"#;
+
+#[test]
+fn a_small_refund_passes_and_a_large_one_waits_for_finance() {
+    let rules = rules(GATE);
+    let small = "POST /payments/v1/refunds\n\n{\"amount\": 100, \"customer_id\": \"cus_1\"}";
+    let decision = decide(&rules, small);
+    assert_eq!((decision.verdict, decision.policy.as_deref()), (Verdict::Approve, Some("small refunds")));
+
+    let large = "POST /payments/v1/refunds\n\n{\"amount\": 125000, \"customer_id\": \"cus_1\"}";
+    assert_eq!(hit(&rules, large).action.title, "Refund 1,250.00 EUR to cus_1");
+    let decision = decide(&rules, large);
+    assert_eq!(decision.policy.as_deref(), Some("refunds need finance"));
+    assert_eq!(
+        decision.trace.iter().map(|step| (step.what.as_str(), step.matched, step.detail.as_str())).collect::<Vec<_>>(),
+        [
+            ("policy small refunds", false, "its condition is false"),
+            ("policy refunds need finance", true, "require_approval")
+        ]
+    );
+    let requirement = required(decision);
+    assert_eq!((requirement.from, requirement.required), (vec!["finance".to_owned()], 1));
+    assert_eq!(requirement.confirm.as_deref(), Some("cus_1"));
+    assert_eq!(requirement.expires_in.as_secs(), 1800);
+}
+
+#[test]
+fn an_amount_that_is_missing_or_a_text_is_for_people() {
+    let rules = rules(GATE);
+    for body in [
+        r#"{"customer_id": "c"}"#,
+        r#"{"amount": "50", "customer_id": "c"}"#,
+        r#"{"amount": [50], "customer_id": "c"}"#,
+        r#"{"amount": 5e1, "customer_id": "c"}"#,
+    ] {
+        let decision = decide(&rules, &format!("POST /payments/v1/refunds\n\n{body}"));
+        assert_eq!(decision.policy.as_deref(), Some("small refunds"), "{body}");
+        required(decision);
+    }
+}
+
+#[test]
+fn a_denied_action_says_the_policys_words() {
+    let decision = decide(&rules(GATE), "DELETE /payments/v1/tables/users");
+    let message = "Not executed: databases are dropped by people, never by agents.".to_owned();
+    assert_eq!(decision.verdict, Verdict::Deny { reason: DenyReason::BlockedByPolicy, message });
+}
+
+#[test]
+fn the_tier_decides_where_no_policy_does() {
+    let decision = decide(&rules(GATE), "GET /payments/v1/charges?limit=3");
+    assert_eq!((decision.verdict, decision.policy), (Verdict::Approve, None));
+}
+
+#[test]
+fn the_target_carries_the_upstreams_own_path() {
+    let rules = rules(GATE);
+    let target = |text| request(&rules, text).unwrap().target;
+    assert_eq!(target("GET /payments/v1/charges?limit=3"), "/api/v1/charges?limit=3");
+    assert_eq!(target("GET /payments"), "/api");
+    assert_eq!(target("GET /payments/"), "/api");
+}

@@ -24,7 +24,10 @@ enum Part {
 enum Filter {
     None,
     /// From minor units of an ISO 4217 currency.
-    Money { currency: String, decimals: u32 },
+    Money {
+        currency: String,
+        decimals: u32,
+    },
     /// Unix seconds, or an RFC 3339 time.
     Date,
 }
@@ -71,7 +74,9 @@ impl Title {
         for part in &self.parts {
             match part {
                 Part::Text(plain) => text.push_str(plain),
-                Part::Param { name, filter } => text.push_str(&value(params.get(name).map(|param| filter.apply(param)))),
+                Part::Param { name, filter } => {
+                    text.push_str(&value(params.get(name).map(|param| filter.apply(param))))
+                }
             }
         }
         Some(text)
@@ -83,7 +88,8 @@ fn param(inside: &str) -> Result<Part, String> {
         Some((path, filter)) => (path.trim(), filter.trim()),
         None => (inside.trim(), ""),
     };
-    let name = path.strip_prefix("params.").ok_or_else(|| format!("\"{{{inside}}}\": only params.NAME can stand here"))?;
+    let name =
+        path.strip_prefix("params.").ok_or_else(|| format!("\"{{{inside}}}\": only params.NAME can stand here"))?;
     let filter = match filter.split_once(':').unwrap_or((filter, "")) {
         ("", _) => Filter::None,
         ("date", "") => Filter::Date,
@@ -99,8 +105,8 @@ fn param(inside: &str) -> Result<Part, String> {
 /// ISO 4217: how many decimals the minor unit has.
 fn minor_digits(currency: &str) -> u32 {
     match currency {
-        "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX" | "UYI" | "VND" | "VUV"
-        | "XAF" | "XOF" | "XPF" => 0,
+        "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX" | "UYI" | "VND"
+        | "VUV" | "XAF" | "XOF" | "XPF" => 0,
         "BHD" | "IQD" | "JOD" | "KWD" | "LYD" | "OMR" | "TND" => 3,
         _ => 2,
     }
@@ -110,7 +116,9 @@ impl Filter {
     /// A value that does not suit the filter is shown as it is.
     fn apply(&self, value: &ParamValue) -> String {
         let filtered = match (self, value) {
-            (Filter::Money { currency, decimals }, value) => money(value, *decimals).map(|sum| format!("{sum} {currency}")),
+            (Filter::Money { currency, decimals }, value) => {
+                money(value, *decimals).map(|sum| format!("{sum} {currency}"))
+            }
             (Filter::Date, value) => date(value),
             (Filter::None, _) => None,
         };
