@@ -2,11 +2,13 @@
 //! name. Everything wrong is reported; a later step never sees a configuration with an error.
 
 mod gate;
+mod listeners;
 mod people;
 mod policy;
 mod route;
 mod upstream;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +24,10 @@ use super::{Config, Place};
 struct Checker<'s> {
     sources: &'s [Source],
     findings: Vec<Finding>,
+    /// Secrets that were not looked up: what is said of their values is said of nothing.
+    unresolved: HashSet<Mark>,
     names: Names,
+    listeners: listeners::Listeners,
 }
 
 type Known = Arc<IndexSet<String>>;
@@ -36,8 +41,19 @@ struct Names {
     upstreams: Known,
 }
 
-pub(super) fn check(raw: raw::Config, sources: &[Source], digest: String) -> (Config, Vec<Finding>) {
-    let mut checker = Checker { sources, findings: Vec::new(), names: Names::default() };
+pub(super) fn check(
+    raw: raw::Config,
+    sources: &[Source],
+    unresolved: HashSet<Mark>,
+    digest: String,
+) -> (Config, Vec<Finding>) {
+    let mut checker = Checker {
+        sources,
+        findings: Vec::new(),
+        unresolved,
+        names: Names::default(),
+        listeners: listeners::Listeners::default(),
+    };
     let config = checker.config(raw, digest);
     (config, checker.findings)
 }
@@ -54,7 +70,7 @@ impl Checker<'_> {
         let limits = self.limits(raw.limits);
         let proxy = self.proxy(raw.proxy);
         let admin = self.admin(raw.admin);
-        let gate = upstream::Around { proxy: &proxy, admin: &admin, permit: &permit, agents: &agents };
+        let gate = upstream::Around { permit: &permit, agents: &agents };
         let upstreams = self.upstreams(raw.upstreams, &gate);
         self.names.upstreams = Arc::new(upstreams.keys().cloned().collect());
         Config {
@@ -83,12 +99,18 @@ impl Checker<'_> {
 
     fn error(&mut self, code: &'static str, mark: Mark, message: impl Into<String>, help: Option<&str>) {
         let finding = error(code, self.place(mark), message.into(), help.map(str::to_owned));
-        self.findings.push(finding);
+        self.find(mark, finding);
     }
 
     fn warning(&mut self, code: &'static str, mark: Mark, message: impl Into<String>, help: Option<&str>) {
         let finding = warning(code, self.place(mark), message.into(), help.map(str::to_owned));
-        self.findings.push(finding);
+        self.find(mark, finding);
+    }
+
+    fn find(&mut self, mark: Mark, finding: Finding) {
+        if !self.unresolved.contains(&mark) {
+            self.findings.push(finding);
+        }
     }
 
     /// The duration, when it lies between the bounds.

@@ -15,6 +15,9 @@ pub(super) fn warning(code: &'static str, place: Place, message: String, help: O
     Finding { severity: Severity::Warning, code, message, place, help }
 }
 
+/// More than this nobody reads, and each one searches its line.
+const SHOWN: usize = 100;
+
 /// The word that was probably meant.
 pub(super) fn nearest<'w>(word: &str, known: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
     let word: String = word.chars().take(64).flat_map(char::to_lowercase).collect();
@@ -141,7 +144,7 @@ impl Snippet<'_> {
 
 impl Display for Findings {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        for (at, finding) in self.list.iter().enumerate() {
+        for (at, finding) in self.list.iter().take(SHOWN).enumerate() {
             if at > 0 {
                 writeln!(f)?;
             }
@@ -161,6 +164,9 @@ impl Display for Findings {
             if let Some(help) = help {
                 writeln!(f, "{margin} = help: {help}")?;
             }
+        }
+        if self.list.len() > SHOWN {
+            writeln!(f, "\nand {} more", self.list.len() - SHOWN)?;
         }
         Ok(())
     }

@@ -5,6 +5,7 @@
 //! checked against each other ([`super::check`]). A step with errors ends the walk: what follows from a
 //! fault is not reported as another.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -127,7 +128,9 @@ fn read(sources: &[Source], secrets: &dyn Secrets) -> (Option<Config>, Vec<Findi
     faults.extend(reader.finish());
     match raw {
         Some(raw) if faults.is_empty() => {
-            let (config, findings) = check::check(raw, sources, digest(sources));
+            let mut unresolved = HashSet::new();
+            tree.unresolved(&mut unresolved);
+            let (config, findings) = check::check(raw, sources, unresolved, digest(sources));
             (Some(config), findings)
         }
         _ => (None, faults),

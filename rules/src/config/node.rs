@@ -3,6 +3,8 @@
 //! YAML is read once into this tree; merging of files, secrets and the typed reading ([`super::reader`])
 //! work on it. What a file may cost is bounded here: size, depth, number of nodes, aliases.
 
+use std::collections::HashSet;
+
 use serde::Deserialize;
 use serde::de::{self, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{Location, Spanned};
@@ -14,7 +16,7 @@ use super::{Place, findings::error};
 pub(super) const LARGEST_FILE: usize = 4 << 20;
 
 /// Where a node stands: index of the file, line and column from 1.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub(super) struct Mark {
     pub(super) file: usize,
     pub(super) line: u32,
@@ -61,6 +63,16 @@ impl Node {
             Kind::Text(text) => format!("`{}`", shortened(text)),
             Kind::List(_) => "a list".to_owned(),
             Kind::Map(_) => "a map".to_owned(),
+        }
+    }
+
+    /// Marks of the values that nothing is known of.
+    pub(super) fn unresolved(&self, marks: &mut HashSet<Mark>) {
+        match &self.kind {
+            Kind::List(items) => items.iter().for_each(|item| item.unresolved(marks)),
+            Kind::Map(entries) => entries.iter().for_each(|(_, value)| value.unresolved(marks)),
+            _ if self.unresolved => drop(marks.insert(self.mark)),
+            _ => {}
         }
     }
 
@@ -152,10 +164,21 @@ fn finding(name: &str, fault: &serde_saphyr::Error) -> Finding {
             "the file holds more than one YAML document".to_owned(),
             Some("take the line `---` out, or make two files in one folder".to_owned()),
         ),
+        serde_saphyr::Error::RecursiveReferencesRequireWeakTypes { .. } => {
+            ("yaml", "this alias stands inside what it refers to".to_owned(), None)
+        }
+        other if other.to_string().starts_with("budget breached") => (
+            "too-much",
+            "the file unfolds into more than a configuration may hold".to_owned(),
+            Some("at most 100000 values, 40 levels deep, 1000 aliases".to_owned()),
+        ),
         other => {
             let text = other.to_string();
             let text = text.lines().next().unwrap_or_default();
-            ("yaml", shortened_message(text), None)
+            let help = text.contains("parsing a flow").then(|| {
+                "inside `[...]` and `{...}`, put a text that holds `{`, `}`, `[`, `]` or `,` in quotes".to_owned()
+            });
+            ("yaml", shortened_message(text), help)
         }
     };
     Finding { severity: Severity::Error, code, message, place, help }

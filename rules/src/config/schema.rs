@@ -28,6 +28,9 @@ fn tidy(value: &mut Value) {
 }
 
 fn tidy_object(map: &mut Map<String, Value>) {
+    if let Some(Value::String(text)) = map.get_mut("description") {
+        *text = text.replace('\n', " ");
+    }
     if let Some(Value::Array(types)) = map.get_mut("type") {
         types.retain(|name| name != "null");
         if let [one] = types.as_slice() {
@@ -44,7 +47,9 @@ fn tidy_object(map: &mut Map<String, Value>) {
             let only = only.clone();
             map.shift_remove("anyOf");
             if map.is_empty() || !only.contains_key("$ref") {
-                map.extend(only);
+                for (key, value) in only {
+                    map.entry(key).or_insert(value);
+                }
             } else {
                 // In draft 7 what stands beside `$ref` is ignored; `allOf` keeps the description.
                 map.insert("allOf".to_owned(), Value::Array(vec![Value::Object(only)]));

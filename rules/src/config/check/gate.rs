@@ -49,11 +49,15 @@ const TAKEN: [&str; 34] = [
 
 impl Checker<'_> {
     pub(super) fn proxy(&mut self, raw: Option<At<raw::Proxy>>) -> Proxy {
+        let mark = raw.as_ref().map(|at| at.mark).unwrap_or_default();
         let raw = raw.map(|at| at.value).unwrap_or_default();
         let listen: Vec<SocketAddr> = match &raw.listen {
-            None => vec![SocketAddr::from(([127, 0, 0, 1], 8080))],
-            Some(many) => many.as_slice().iter().map(|at| at.value.0).collect(),
+            None => vec![self.claims(SocketAddr::from(([127, 0, 0, 1], 8080)), mark, "`proxy`")],
+            Some(many) => many.as_slice().iter().map(|at| self.listens(at, "`proxy`")).collect(),
         };
+        if listen.is_empty() {
+            self.error("bad-value", mark, "the proxy listens nowhere", Some("take `listen` out for 127.0.0.1:8080"));
+        }
         Proxy {
             listen,
             tls: raw.tls.map(|at| self.tls(at)),
@@ -73,7 +77,11 @@ impl Checker<'_> {
     pub(super) fn admin(&mut self, raw: Option<At<raw::Admin>>) -> Admin {
         let mark = raw.as_ref().map(|at| at.mark).unwrap_or_default();
         let raw = raw.map(|at| at.value).unwrap_or_default();
-        let listen = raw.listen.as_ref().map_or(SocketAddr::from(([127, 0, 0, 1], 8081)), |at| at.value.0);
+        let listen = match &raw.listen {
+            None => self.claims(SocketAddr::from(([127, 0, 0, 1], 8081)), mark, "`admin`"),
+            Some(at) => self.listens(at, "`admin`"),
+        };
+        let agents_listen = raw.agents_listen.map(|at| self.listens(&at, "`admin.agents_listen`"));
         let tls = raw.tls.map(|at| self.tls(at));
         let url = match raw.url {
             Some(at) => at.value.0,
@@ -87,7 +95,7 @@ impl Checker<'_> {
                 format!("{scheme}://{listen}")
             }
         };
-        Admin { listen, url, agents_listen: raw.agents_listen.map(|at| at.value.0), tls }
+        Admin { listen, url, agents_listen, tls }
     }
 
     pub(super) fn database(&mut self, raw: Option<At<String>>) -> Secret {

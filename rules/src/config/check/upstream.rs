@@ -1,7 +1,6 @@
 //! Upstreams: where they are, where they are mounted, what is sent to them.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -10,23 +9,20 @@ use super::{Checker, is_token, texts};
 use crate::config::node::{Mark, shortened};
 use crate::config::raw::{self, At, Named, OneOrMany};
 use crate::config::{
-    Admin, AgentEntry, Paths, Permit, Proxy, Secret, Upstream, UpstreamListener, UpstreamTls, UpstreamUrl,
+    AgentEntry, Paths, Permit, RiskTier, Secret, Unmatched, Upstream, UpstreamListener, UpstreamTls, UpstreamUrl,
 };
 
 /// What stands around the upstreams.
 pub(super) struct Around<'c> {
-    pub(super) proxy: &'c Proxy,
-    pub(super) admin: &'c Admin,
     pub(super) permit: &'c Permit,
     pub(super) agents: &'c IndexMap<String, AgentEntry>,
 }
 
-/// Mounts and addresses that are taken, and by whom.
+/// Mounts that are taken, and by whom.
 #[derive(Default)]
 struct Taken {
     at: HashMap<String, String>,
     host: HashMap<String, String>,
-    listen: HashMap<SocketAddr, String>,
 }
 
 /// Headers that belong to the connection or that the gate itself makes.
@@ -58,13 +54,6 @@ impl Checker<'_> {
             self.error("no-upstream", mark, "no upstream is defined: there is nothing to stand before", Some(help));
         }
         let mut taken = Taken::default();
-        for address in &around.proxy.listen {
-            taken.listen.insert(*address, "proxy.listen".to_owned());
-        }
-        taken.listen.insert(around.admin.listen, "admin.listen".to_owned());
-        if let Some(address) = around.admin.agents_listen {
-            taken.listen.insert(address, "admin.agents_listen".to_owned());
-        }
         let mut urls = Vec::new();
         let mut upstreams = IndexMap::new();
         for (name, at) in given {
@@ -73,9 +62,8 @@ impl Checker<'_> {
             let upstream = self.upstream(&name, at.value, around, &mut taken);
             upstreams.insert(name.value, upstream);
         }
-        let ours: Vec<SocketAddr> = taken.listen.keys().copied().collect();
         for url in urls {
-            if ours.iter().any(|address| leads_to(&url.value, *address)) {
+            if self.listeners.reached_by(&url.value) {
                 let help = "an upstream is the service behind the gate; this address is the gate's own";
                 self.error("own-listener", url.mark, "this upstream is one of the gate's own listeners", Some(help));
             }
@@ -84,24 +72,30 @@ impl Checker<'_> {
     }
 
     fn upstream(&mut self, name: &At<String>, raw: raw::Upstream, around: &Around<'_>, taken: &mut Taken) -> Upstream {
-        if raw.at.is_none() && raw.host.is_none() && raw.listen.is_none() {
+        let at: Vec<String> = texts(raw.at).iter().map(|at| self.mount(&name.value, at, taken)).collect();
+        let host: Vec<String> = texts(raw.host).iter().map(|host| self.host(&name.value, host, taken)).collect();
+        let projects = self.reachable(raw.projects);
+        let listen = raw.listen.unwrap_or_default();
+        let listen: Vec<UpstreamListener> =
+            listen.as_slice().iter().map(|at| self.listener(&name.value, at, &projects, around)).collect();
+        if at.is_empty() && host.is_empty() && listen.is_empty() {
             let message = format!("agents cannot reach `{}`", shortened(&name.value));
             let help = format!("add `at: /{}`, or `host`, or `listen`", shortened(&name.value));
             self.error("no-mount", name.mark, message, Some(&help));
         }
-        let at = texts(raw.at).iter().map(|at| self.mount(&name.value, at, taken)).collect();
-        let host = texts(raw.host).iter().map(|host| self.host(&name.value, host, taken)).collect();
-        let projects = self.reachable(raw.projects);
-        let listen = raw.listen.unwrap_or_default();
-        let listen =
-            listen.as_slice().iter().map(|at| self.listener(&name.value, at, &projects, around, taken)).collect();
         let (headers_set, headers_remove) = self.headers(raw.headers, around.permit);
         let protocol = raw.protocol.map(|at| at.value).unwrap_or_default();
         let tls = self.upstream_tls(raw.tls, &raw.url.value.0);
         let timeouts = raw.timeouts.map(|at| at.value).unwrap_or_default();
+        let pass_by_default = raw.unmatched.as_ref().filter(|at| at.value == Unmatched::Pass).map(|at| at.mark);
         let unmatched = raw.unmatched.map(|at| at.value).unwrap_or_default();
         let paths = raw.paths.map(|at| at.value).unwrap_or_default();
         let routes = self.routes(raw.routes, protocol);
+        if let Some(at) = pass_by_default.filter(|_| routes.iter().any(|route| route.risk_tier >= RiskTier::High)) {
+            let message = "what no route matches passes, although routes here are of high risk";
+            let help = "a spelling that the routes do not foresee would pass too: `unmatched: require_approval`";
+            self.warning("open-default", at, message, Some(help));
+        }
         Upstream {
             name: name.value.clone(),
             url: raw.url.value.0,
@@ -181,19 +175,12 @@ impl Checker<'_> {
         at: &At<raw::Listen>,
         projects: &[String],
         around: &Around<'_>,
-        taken: &mut Taken,
     ) -> UpstreamListener {
         let (address, agent) = match &at.value {
             raw::Listen::Text(address) => (address, None),
             raw::Listen::Map(bound) => (&bound.address, bound.agent.as_ref()),
         };
-        let address = At { value: address.value.0, mark: address.mark };
-        if address.value.port() != 0
-            && let Some(other) = taken.listen.insert(address.value, format!("the upstream `{upstream}`"))
-        {
-            let message = format!("{} listens on {} already", other, address.value);
-            self.error("duplicate-mount", address.mark, message, Some("each listener has an address of its own"));
-        }
+        let address = self.listens(address, &format!("the upstream `{upstream}`"));
         if let Some(agent) = agent {
             let known = self.names.agents.clone();
             self.refer("agent", "agents", agent, &known);
@@ -208,7 +195,7 @@ impl Checker<'_> {
                 self.error("out-of-project", agent.mark, message, Some(&help));
             }
         }
-        UpstreamListener { address: address.value, agent: agent.map(|agent| agent.value.clone()) }
+        UpstreamListener { address, agent: agent.map(|agent| agent.value.clone()) }
     }
 
     fn reachable(&mut self, raw: Option<OneOrMany<At<String>>>) -> Vec<String> {
@@ -269,24 +256,5 @@ impl Checker<'_> {
             self.error("contradiction", at.mark, "`tls` has no effect on an `http://` upstream", Some(help));
         }
         UpstreamTls { ca: at.value.ca.map(|at| at.value), server_name: at.value.server_name.map(|at| at.value) }
-    }
-}
-
-/// Whether a call to the URL would arrive at the listener.
-fn leads_to(url: &UpstreamUrl, listener: SocketAddr) -> bool {
-    if url.port != listener.port() {
-        return false;
-    }
-    let ip = match url.host.as_str() {
-        "localhost" => None,
-        host => match host.parse::<IpAddr>() {
-            Ok(ip) => Some(ip),
-            Err(_) => return false,
-        },
-    };
-    let listens = listener.ip();
-    match ip {
-        None => listens.is_loopback() || listens.is_unspecified(),
-        Some(ip) => ip == listens || ip.is_unspecified() || (ip.is_loopback() && listens.is_unspecified()),
     }
 }

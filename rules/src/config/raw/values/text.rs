@@ -16,9 +16,10 @@ macro_rules! words {
     ($name:ident, $read:expr, $schema:tt) => {
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<$name, D::Error> {
-                let text = String::deserialize(deserializer)?;
                 let read: fn(&str) -> Result<$name, &'static str> = $read;
-                read(&text).map_err(de::Error::custom)
+                // What is not a text at all is told what is wanted in the same words.
+                let text = String::deserialize(deserializer);
+                read(text.as_deref().unwrap_or_default()).map_err(de::Error::custom)
             }
         }
 
