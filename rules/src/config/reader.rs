@@ -80,6 +80,10 @@ pub(super) struct Fault {
 }
 
 impl Fault {
+    fn expected(what: &str) -> Fault {
+        de::Error::custom(what)
+    }
+
     fn at(mut self, node: &Node) -> Fault {
         if self.mark.is_none() {
             self.mark = Some(node.mark);
@@ -159,7 +163,7 @@ impl<'n> Given<'n, '_, '_> {
             fault.help = Some("put it in quotes if it is meant as a text".to_owned());
         }
         if matches!(self.node.kind, Kind::Null) {
-            fault.help = Some("take the key out, or give it a value".to_owned());
+            fault.help = Some("take the key out, or give it a value; `{}` is a map without entries".to_owned());
         }
         fault.at(self.node)
     }
@@ -177,13 +181,7 @@ impl<'n> Given<'n, '_, '_> {
             Kind::Number(text) => text.as_str(),
             _ => self.substituted().ok_or_else(|| self.wrong(expected))?,
         };
-        text.parse().map_err(|_| Fault::custom_expected("a whole number").at(self.node))
-    }
-}
-
-impl Fault {
-    fn custom_expected(what: &str) -> Fault {
-        de::Error::custom(format_args!("expected {what}"))
+        text.parse().map_err(|_| Fault::expected("expected a whole number").at(self.node))
     }
 }
 
@@ -192,7 +190,7 @@ macro_rules! integers {
         $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
             let value = self.integer(&visitor)?;
             let value = <$kind>::try_from(value)
-                .map_err(|_| Fault::custom_expected(&format!("a whole number from {} to {}", <$kind>::MIN, <$kind>::MAX)).at(self.node))?;
+                .map_err(|_| Fault::expected(&format!("expected a whole number from {} to {}", <$kind>::MIN, <$kind>::MAX)).at(self.node))?;
             visitor.$visit(value).map_err(|fault: Fault| fault.at(self.node))
         })*
     };
@@ -213,7 +211,7 @@ impl<'de> de::Deserializer<'de> for Given<'_, '_, '_> {
                 } else {
                     match text.parse::<f64>() {
                         Ok(value) if value.is_finite() => visitor.visit_f64(value),
-                        _ => Err(Fault::custom_expected("a decimal number")),
+                        _ => Err(Fault::expected("expected a decimal number")),
                     }
                 }
             }
@@ -231,7 +229,7 @@ impl<'de> de::Deserializer<'de> for Given<'_, '_, '_> {
         };
         match value {
             Some(value) => visitor.visit_bool(value).map_err(|fault: Fault| fault.at(self.node)),
-            None => Err(Fault::custom_expected("`true` or `false`").at(self.node)),
+            None => Err(Fault::expected("expected `true` or `false`").at(self.node)),
         }
     }
 
@@ -291,6 +289,10 @@ impl<'de> de::Deserializer<'de> for Given<'_, '_, '_> {
     fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Fault> {
         match &self.node.kind {
             Kind::List(items) if items.len() == len => self.deserialize_seq(visitor),
+            Kind::List(items) => {
+                let message = format!("expected a list of {len}, found one of {}", items.len());
+                Err(Fault { add_found: false, ..Fault::expected(&message) }.at(self.node))
+            }
             _ => Err(self.wrong(&format!("a list of {len}").as_str())),
         }
     }

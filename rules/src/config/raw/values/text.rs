@@ -249,7 +249,8 @@ words!(
             _ => return Err("expected a URL with `http://` or `https://`"),
         };
         if !url.username().is_empty() || url.password().is_some() {
-            return Err("expected a URL without user and password\nset them in `headers: { set: { authorization: ... } }`");
+            // Not `expected ...`: the password is not to be repeated.
+            return Err("a URL here has no user and password\nset them in `headers: { set: { authorization: ... } }`");
         }
         if url.query().is_some() || url.fragment().is_some() {
             return Err("expected a URL without `?` and `#`");
