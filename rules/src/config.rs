@@ -5,6 +5,7 @@
 //! [`load::Secrets`]; checking needs none.
 
 mod check;
+mod fault;
 mod findings;
 pub mod load;
 mod merge;
