@@ -38,6 +38,36 @@ pub struct Agent {
     pub keys: Vec<AgentKey>,
 }
 
+impl Agent {
+    /// A caller that is only a label (or nobody at all): not registered, never trusted. The same label
+    /// of the same project is always the same agent.
+    #[must_use]
+    pub fn unregistered(project: &str, label: &str) -> Agent {
+        use sha2::{Digest, Sha256};
+        let hash = Sha256::new().chain_update(project).chain_update([0]).chain_update(label).finalize();
+        let mut id = [0_u8; 16];
+        id.iter_mut().zip(hash.iter()).for_each(|(to, from)| *to = *from);
+        Agent {
+            id: AgentId(uuid::Builder::from_custom_bytes(id).into_uuid()),
+            name: label.to_owned(),
+            fingerprint: label.to_owned(),
+            project: project.to_owned(),
+            owner: None,
+            framework: None,
+            risk_sensitivity: None,
+            trust: Trust::Unregistered,
+            source_type: SourceType::AiAgent,
+            status: AgentStatus::Active,
+            hold: None,
+            enforce: true,
+            from_files: false,
+            created_at: Timestamp(0),
+            last_seen_at: None,
+            keys: Vec::new(),
+        }
+    }
+}
+
 /// What is known of one key. Two live keys per agent allow rotation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AgentKey {

@@ -5,7 +5,6 @@
 //! [`load::Secrets`]; checking needs none.
 
 mod check;
-mod fault;
 mod findings;
 pub mod load;
 mod merge;

@@ -106,8 +106,6 @@ func (verifier *Verifier) Verify(request *http.Request, body []byte, checkHeader
 	now := time.Now().Unix()
 	lifetime := claims.ExpiresAt - claims.IssuedAt
 	switch {
-	case claims.Headers == nil:
-		return nil, errors.New("the permit is malformed: headers")
 	case claims.IssuedAt <= 0 || claims.ExpiresAt <= 0:
 		return nil, errors.New("the permit is malformed: iat or exp")
 	case claims.Issuer != verifier.Issuer:

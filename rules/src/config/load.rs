@@ -1,4 +1,4 @@
-//! From the operator's texts to a [`Config`], or to findings that say file, line and column.
+//! From the operator's texts to a [`Config`](super::Config), or to findings that say file, line and column.
 //!
 //! The steps: each text becomes a tree ([`super::node`]), the trees are merged ([`super::merge`]), secrets
 //! are put in ([`super::secrets`]), the raw types are read ([`super::reader`], [`super::raw`]), and they are

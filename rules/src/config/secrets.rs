@@ -16,8 +16,7 @@ pub(super) fn resolve(node: &mut Node, secrets: &dyn Secrets, sources: &[Source]
         Kind::List(items) => items.iter_mut().for_each(|item| resolve(item, secrets, sources, faults)),
         Kind::Map(entries) => entries.iter_mut().for_each(|(_, value)| resolve(value, secrets, sources, faults)),
         Kind::Text(text) => {
-            // `file://...` is a URI, which MCP servers use for what they offer.
-            let found = match text.strip_prefix("file:").filter(|path| !path.starts_with("//")) {
+            let found = match text.strip_prefix("file:") {
                 Some(path) => file(path.trim(), secrets),
                 None if text.contains("${") => variables(text, secrets),
                 None => return,
