@@ -12,6 +12,7 @@ use super::sync::Syncer;
 use super::{PATIENCE, directory, schema, unavailable, wal};
 use crate::clock::Timestamp;
 use crate::deed::{Actor, Deed};
+use crate::directory::Seen;
 use crate::store::StoreError;
 
 pub(super) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
@@ -19,6 +20,7 @@ pub(super) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 /// One thing to write.
 pub(super) enum Job {
     Deed { deed: Box<Deed>, by: Actor, at: Timestamp, reply: Reply<()> },
+    Seen { seen: Seen, reply: Reply<()> },
     Ready { reply: Reply<()> },
 }
 
@@ -67,6 +69,7 @@ impl Desk {
                     Ok(()) => self.syncer.now(Box::new(move |synced| drop(reply.send(synced)))),
                     Err(error) => drop(reply.send(Err(error))),
                 },
+                Job::Seen { seen, reply } => drop(reply.send(self.seen(&seen).await)),
                 Job::Ready { reply } => drop(reply.send(self.ready().await)),
             }
         }
@@ -82,6 +85,12 @@ impl Desk {
         let (actor, subject, data) = (by.to_string(), deed.subject(), deed.data().to_string());
         let line = Line { at, kind: deed.kind(), actor: &actor, subject: subject.as_deref(), prev: None, data: &data };
         audit::append(&mut tx, &line).await?;
+        tx.commit().await.map_err(unavailable)
+    }
+
+    async fn seen(&mut self, seen: &Seen) -> Result<(), StoreError> {
+        let mut tx = self.conn().await?.begin_with("BEGIN IMMEDIATE").await.map_err(unavailable)?;
+        directory::note_seen(&mut tx, seen).await?;
         tx.commit().await.map_err(unavailable)
     }
 
