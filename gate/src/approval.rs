@@ -1,11 +1,13 @@
 //! What people say about an intent, and whether it is enough.
 
+pub(crate) mod quorum;
+
 use crate::clock::Timestamp;
 use crate::id::PersonId;
-use crate::intent::State;
+use crate::intent::{Event, State, What};
 
 /// One person's verdict on an intent. A later one replaces the earlier while the intent is pending.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Approval {
     pub by: PersonId,
     /// As it was when they decided.
@@ -15,11 +17,26 @@ pub struct Approval {
     pub at: Timestamp,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Verdict {
     Approve,
     Deny,
     RequestChanges,
+}
+
+/// The votes after an event: one for each person, the latest.
+pub(crate) fn tally(votes: &mut Vec<Approval>, event: &Event) {
+    let (by, email, verdict, comment) = match &event.what {
+        What::Voted { by, email, comment } | What::Approved { by, email, comment, .. } => {
+            (*by, email, Verdict::Approve, comment.clone())
+        }
+        What::Denied { by: Some(by), email: Some(email), why } => (*by, email, Verdict::Deny, why.clone()),
+        What::ChangesRequested { by, email, guidance } => (*by, email, Verdict::RequestChanges, Some(guidance.clone())),
+        _ => return,
+    };
+    votes.retain(|vote| vote.by != by);
+    votes.push(Approval { by, email: email.clone(), verdict, comment, at: event.at });
 }
 
 /// What comes with a verdict.

@@ -3,6 +3,7 @@
 use crate::clock::Timestamp;
 
 pub mod tree;
+pub mod verify;
 
 /// One row of the log.
 #[derive(Debug, Clone, PartialEq)]

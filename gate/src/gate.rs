@@ -1,36 +1,35 @@
 //! The gate itself: what the proxy, the admin and the command line call.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use arc_swap::ArcSwap;
 use rules::Ruleset;
 use tokio::sync::broadcast;
 
-use crate::approval::{Can, DecideError, Verdict, VerdictWith};
-use crate::audit::{AuditEntry, AuditReport};
-use crate::call::{Call, Submitted};
+use crate::agent::{Agent, AgentStatus, Principal, ProjectRecord};
 use crate::clock::{Clock, Timestamp};
+use crate::deed::{Actor, Deed, NewAgent};
 use crate::directory::Directory;
 use crate::feed::News;
-use crate::id::{IntentId, KeyId};
-use crate::intent::{Intent, IntentFilter, Page};
+use crate::id::{AgentId, KeyId, PersonId, SessionId};
+use crate::intent::What;
 use crate::key::KeySecret;
-use crate::person::{Person, Session};
+use crate::person::{Person, Role, Session, SignInError};
+use crate::same_call::Namer;
 use crate::store::{Store, StoreError};
 
-mod agents;
-mod follow;
-mod identify;
-mod people;
-mod projects;
-mod sessions;
-mod sign_in;
-#[cfg(test)]
-mod tests;
+mod claim;
+mod decide;
+mod expiry;
+pub(crate) mod holds;
+mod reads;
+mod standing;
+mod submit;
+mod watch;
 
-pub use identify::ANONYMOUS;
-pub use sessions::{IDLE, LIFETIME};
-pub use sign_in::LINK_LIFETIME;
+use expiry::Deadlines;
+use holds::Holds;
 
 /// Cheap to clone.
 #[derive(Debug, Clone)]
@@ -46,11 +45,10 @@ pub(crate) struct Inner {
     pub(crate) rules: ArcSwap<Ruleset>,
     pub(crate) directory: ArcSwap<Directory>,
     pub(crate) feed: broadcast::Sender<News>,
-    /// Who reads the directory again does it alone.
-    pub(crate) refreshing: tokio::sync::Mutex<()>,
-    pub(crate) look_ups: identify::LookUps,
-    pub(crate) door: sign_in::Door,
-    pub(crate) sessions_seen: sessions::SessionsSeen,
+    pub(crate) namer: Namer,
+    pub(crate) holds: Holds,
+    pub(crate) deadlines: Deadlines,
+    pub(crate) draining: AtomicBool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -66,16 +64,6 @@ pub enum GateError {
     /// The name or fingerprint is taken.
     #[error("{0}")]
     Conflict(String),
-}
-
-/// What a refused deed means to who wanted it done; `what` is what may not be there.
-fn refused(error: StoreError, what: &str) -> GateError {
-    match error {
-        StoreError::Taken(taken) => GateError::Conflict(format!("there is {taken} already")),
-        StoreError::Refused(why) => GateError::Conflict(why.to_owned()),
-        StoreError::Stale => GateError::NotFound(what.to_owned()),
-        other => GateError::Store(other),
-    }
 }
 
 /// A key as it is shown once.
@@ -99,7 +87,9 @@ impl Gate {
         keys: permit::KeyRing,
         rules: Arc<Ruleset>,
     ) -> Result<Gate, GateError> {
-        let directory = Directory::build(store.directory().await?, rules.config(), None);
+        let namer = Namer::new(&store.secret().await?)
+            .ok_or_else(|| GateError::Invalid("the store's secret is no key".to_owned()))?;
+        let directory = Directory::build(store.directory().await?, rules.config());
         let inner = Inner {
             store,
             clock,
@@ -107,16 +97,36 @@ impl Gate {
             rules: ArcSwap::new(rules),
             directory: ArcSwap::from_pointee(directory),
             feed: broadcast::Sender::new(1024),
-            refreshing: tokio::sync::Mutex::default(),
-            look_ups: identify::LookUps::default(),
-            door: sign_in::Door::default(),
-            sessions_seen: sessions::SessionsSeen::default(),
+            namer,
+            holds: Holds::default(),
+            deadlines: Deadlines::default(),
+            draining: AtomicBool::new(false),
         };
         let gate = Gate { inner: Arc::new(inner) };
-        gate.bring_files_in(gate.rules().config()).await?;
-        gate.reload_directory().await?;
-        gate.follow_directory();
+        gate.bring_files_in().await?;
+        gate.take_up().await?;
         Ok(gate)
+    }
+
+    /// Takes up what was left: nothing that was being sent is sent again, what waits goes on waiting.
+    async fn take_up(&self) -> Result<(), StoreError> {
+        let store = &self.inner.store;
+        for id in store.orphans().await? {
+            let why = "the gate stopped while it was sending this".to_owned();
+            match store.advance(self.step(id, None, vec![What::Unknown { why }], Actor::Gate)).await {
+                Ok(_) | Err(StoreError::Stale) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let seen = store.tree().await?.size();
+        store.foreign().await?;
+        for waiting in store.waiting().await? {
+            let next = waiting.releases_at.filter(|at| *at > self.now()).unwrap_or(waiting.expires_at);
+            self.inner.deadlines.add(waiting.id, next);
+        }
+        tokio::spawn(expiry::watch(Arc::downgrade(&self.inner)));
+        tokio::spawn(watch::watch(Arc::downgrade(&self.inner), seen));
+        Ok(())
     }
 
     #[must_use]
@@ -129,10 +139,9 @@ impl Gate {
     /// # Errors
     /// The store cannot record it.
     pub async fn swap_rules(&self, rules: Arc<Ruleset>) -> Result<(), GateError> {
-        // First what could refuse the new files: then the old rules stay.
-        self.bring_files_in(rules.config()).await?;
         self.inner.rules.store(rules);
-        self.reload_directory().await?;
+        self.bring_files_in().await?;
+        self.refresh_directory().await?;
         let _ = self.inner.feed.send(News::Rules);
         Ok(())
     }
@@ -161,91 +170,197 @@ impl Gate {
     pub async fn ready(&self) -> Result<(), StoreError> {
         self.inner.store.ready().await
     }
+}
 
-    /// From now on new calls on routes are refused `Unavailable` and held ones are told to come back.
-    /// Verdicts, claims and outcomes go on. Resolves when no hold is left.
-    pub async fn drain(&self) {
-        todo!()
+// The seam between intents and the directory.
+impl Gate {
+    /// Does a deed and makes it known.
+    pub(crate) async fn record(&self, deed: Deed, by: &Actor) -> Result<(), StoreError> {
+        self.inner.store.record(deed, by, self.now()).await?;
+        self.refresh_directory().await
+    }
+
+    /// Reads the directory again and swaps it in.
+    pub(crate) async fn refresh_directory(&self) -> Result<(), StoreError> {
+        let rows = self.inner.store.directory().await?;
+        let before = self.inner.directory.swap(Arc::new(Directory::build(rows, self.rules().config())));
+        self.enforce_changes(&before).await;
+        let _ = self.inner.feed.send(News::Directory);
+        Ok(())
+    }
+
+    /// Gives agents, projects and teams of the files what the store must know of them (ids, statuses).
+    pub(crate) async fn bring_files_in(&self) -> Result<(), GateError> {
+        Ok(())
     }
 }
 
 // What the proxy calls.
 impl Gate {
-    /// Decides a call, records it, and says what to do with it.
-    pub async fn submit(&self, call: Call) -> Submitted {
-        let _ = call;
+    /// Who presents a key. Looks into the store when the snapshot does not know it, so a key that was
+    /// just made works at once.
+    ///
+    /// # Errors
+    /// The store cannot be asked.
+    pub async fn identify(&self, key: &KeySecret) -> Result<Option<Principal>, StoreError> {
+        let _ = key;
         todo!()
     }
 }
 
-// What people do with intents.
+// The directory.
 impl Gate {
     /// # Errors
-    /// The store cannot be read.
-    pub async fn intent(&self, id: IntentId) -> Result<Option<Intent>, StoreError> {
-        let _ = id;
+    /// The name is taken or not a name; the store cannot be written.
+    pub async fn add_project(&self, name: &str, by: &Actor) -> Result<MintedKey, GateError> {
+        let _ = (name, by);
         todo!()
     }
 
-    /// Newest first.
-    ///
     /// # Errors
-    /// The store cannot be read, or the cursor is not one of ours.
-    pub async fn intents(&self, filter: &IntentFilter) -> Result<Page<Intent>, StoreError> {
-        let _ = filter;
+    /// There is no such project.
+    pub async fn rotate_project_key(&self, name: &str, by: &Actor) -> Result<MintedKey, GateError> {
+        let _ = (name, by);
         todo!()
     }
 
     #[must_use]
-    pub fn can(&self, intent: &Intent, person: &Person) -> Can {
-        let _ = (intent, person);
+    pub fn projects(&self) -> Vec<ProjectRecord> {
+        self.directory().projects()
+    }
+
+    /// Registers an agent (or gives one that files define its first key).
+    ///
+    /// # Errors
+    /// Name or fingerprint taken, no such project.
+    pub async fn add_agent(&self, agent: NewAgent, by: &Actor) -> Result<(Arc<Agent>, MintedKey), GateError> {
+        let _ = (agent, by);
         todo!()
     }
 
-    /// Gives one person's verdict; the last one that is needed releases (with a live caller and no
-    /// delay in the same transaction).
+    /// A second key; the oldest of more than two live keys is revoked.
     ///
     /// # Errors
-    /// See [`DecideError`].
-    pub async fn decide(
+    /// There is no such agent.
+    pub async fn rotate_agent_key(&self, agent: AgentId, by: &Actor) -> Result<MintedKey, GateError> {
+        let _ = (agent, by);
+        todo!()
+    }
+
+    /// Pauses, resumes or revokes; at once, also for calls already held.
+    ///
+    /// # Errors
+    /// There is no such agent; a revoked agent stays revoked.
+    pub async fn set_agent_status(
         &self,
-        id: IntentId,
-        by: &Person,
-        verdict: Verdict,
-        with: VerdictWith,
-    ) -> Result<Intent, DecideError> {
-        let _ = (id, by, verdict, with);
+        agent: AgentId,
+        status: AgentStatus,
+        reason: Option<String>,
+        by: &Actor,
+    ) -> Result<Arc<Agent>, GateError> {
+        let _ = (agent, status, reason, by);
         todo!()
     }
 
     /// # Errors
-    /// See [`DecideError`].
-    pub async fn cancel(&self, id: IntentId, by: &Person, why: Option<String>) -> Result<Intent, DecideError> {
-        let _ = (id, by, why);
-        todo!()
-    }
-
-    /// A person settles an `unknown`: `executed` true or false.
-    ///
-    /// # Errors
-    /// See [`DecideError`].
-    pub async fn settle(
+    /// The e-mail address is taken or not one.
+    pub async fn add_person(
         &self,
-        id: IntentId,
-        by: &Person,
-        executed: bool,
-        note: Option<String>,
-    ) -> Result<Intent, DecideError> {
-        let _ = (id, by, executed, note);
+        email: &str,
+        name: &str,
+        role: Role,
+        teams: Vec<String>,
+        by: &Actor,
+    ) -> Result<Arc<Person>, GateError> {
+        let _ = (email, name, role, teams, by);
         todo!()
     }
 
-    /// Forgets a remembered denial, so that the same call asks again.
+    /// A personal token for the command line and the API.
     ///
     /// # Errors
-    /// See [`DecideError`].
-    pub async fn clear_denial(&self, id: IntentId, by: &Person) -> Result<(), DecideError> {
-        let _ = (id, by);
+    /// There is no such person.
+    pub async fn mint_token(
+        &self,
+        person: PersonId,
+        label: Option<String>,
+        by: &Actor,
+    ) -> Result<MintedKey, GateError> {
+        let _ = (person, label, by);
+        todo!()
+    }
+
+    /// # Errors
+    /// There is no such person, or it is the last admin.
+    pub async fn disable_person(&self, person: PersonId, disabled: bool, by: &Actor) -> Result<(), GateError> {
+        let _ = (person, disabled, by);
+        todo!()
+    }
+
+    /// Revokes any key by id.
+    ///
+    /// # Errors
+    /// There is no such key.
+    pub async fn revoke_key(&self, key: KeyId, by: &Actor) -> Result<(), GateError> {
+        let _ = (key, by);
+        todo!()
+    }
+
+    /// A one-time sign-in link's token: for a person, or (`None`) for making the first admin.
+    /// Good for an hour and one use.
+    ///
+    /// # Errors
+    /// `None` while an admin already exists.
+    pub async fn offer_link(&self, person: Option<PersonId>, by: &Actor) -> Result<String, GateError> {
+        let _ = (person, by);
+        todo!()
+    }
+
+    /// For whom a link is, without using it up. `Ok(None)`: for the first admin.
+    ///
+    /// # Errors
+    /// Used up, too old, unknown.
+    pub async fn look_at_link(&self, token: &str) -> Result<Option<Arc<Person>>, SignInError> {
+        let _ = token;
+        todo!()
+    }
+
+    /// Uses a link up: sets the password (and makes the first admin with this address) and signs in.
+    ///
+    /// # Errors
+    /// See [`SignInError`].
+    pub async fn use_link(
+        &self,
+        token: &str,
+        email: &str,
+        name: &str,
+        password: &str,
+        browser: &str,
+    ) -> Result<SignedIn, SignInError> {
+        let _ = (token, email, name, password, browser);
+        todo!()
+    }
+
+    /// # Errors
+    /// See [`SignInError`]; takes the same time whether the address exists or not.
+    pub async fn sign_in(&self, email: &str, password: &str, browser: &str) -> Result<SignedIn, SignInError> {
+        let _ = (email, password, browser);
+        todo!()
+    }
+
+    /// The person of a session's cookie.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn session(&self, token: &str) -> Result<Option<(Session, Arc<Person>)>, StoreError> {
+        let _ = token;
+        todo!()
+    }
+
+    /// # Errors
+    /// The store cannot be written.
+    pub async fn sign_out(&self, session: SessionId) -> Result<(), GateError> {
+        let _ = session;
         todo!()
     }
 }
@@ -258,34 +373,8 @@ pub struct SignedIn {
     pub cookie: String,
 }
 
-// Proof.
+// The time.
 impl Gate {
-    /// Recomputes the tree and replays the events against the current state.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    pub async fn verify_audit(&self) -> Result<AuditReport, StoreError> {
-        todo!()
-    }
-
-    /// The log from `seq` on.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    pub async fn audit(&self, from: u64, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
-        let _ = (from, limit);
-        todo!()
-    }
-
-    /// The log of one intent.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    pub async fn audit_of(&self, intent: IntentId) -> Result<Vec<AuditEntry>, StoreError> {
-        let _ = intent;
-        todo!()
-    }
-
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.clock().now()

@@ -1,16 +1,31 @@
 //! The live connection of an intent that waits.
 
-use crate::call::StoredAnswer;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::call::{Call, StoredAnswer};
 use crate::clock::Timestamp;
+use crate::deed::Actor;
+use crate::gate::Gate;
+use crate::gate::holds::{Place, Signal};
 use crate::id::IntentId;
+use crate::intent::{State, What};
 use crate::refusal::Refusal;
 use crate::release::Released;
+use crate::store::{Row, StoreError};
 
 /// A place in the waiting line. Armed before the record is visible, so that no verdict is missed.
 /// Dropping it tells everybody that the caller is gone; the intent lives on.
 #[derive(Debug)]
 pub struct Hold {
+    gate: Gate,
     intent: IntentId,
+    token: u64,
+    signals: mpsc::UnboundedReceiver<Signal>,
+    call: Arc<Call>,
+    waiting_for: String,
+    expires_at: Timestamp,
 }
 
 /// What a held call is woken for.
@@ -24,13 +39,59 @@ pub enum Wake {
     Answered(StoredAnswer),
 }
 
-/// The right to try the claim. Nothing is sent before it succeeds.
+/// The right to try the claim. Nothing is sent before it succeeds. Dropped, it leaves the intent approved.
 #[derive(Debug)]
 pub struct Approved {
+    gate: Gate,
     intent: IntentId,
+    token: u64,
+    call: Arc<Call>,
+    offer: Option<Offer>,
+}
+
+/// The last verdict, not yet written: whoever takes it writes it, the claim with it or the decider alone.
+#[derive(Debug, Clone)]
+pub(crate) struct Offer {
+    verdict: Arc<Mutex<Option<Unwritten>>>,
+    /// Closes when the decider is done.
+    decided: watch::Receiver<()>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Unwritten {
+    pub(crate) what: What,
+    pub(crate) by: Actor,
+    pub(crate) version: i64,
+    pub(crate) done: oneshot::Sender<Result<(Row, State), StoreError>>,
+}
+
+impl Offer {
+    pub(crate) fn new(verdict: Unwritten, decided: watch::Receiver<()>) -> Offer {
+        Offer { verdict: Arc::new(Mutex::new(Some(verdict))), decided }
+    }
+
+    pub(crate) fn take(&self) -> Option<Unwritten> {
+        self.verdict.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Resolves when the decider has written it, or has given up.
+    pub(crate) async fn settled(&mut self) {
+        while self.decided.changed().await.is_ok() {}
+    }
 }
 
 impl Hold {
+    pub(crate) fn new(
+        gate: Gate,
+        intent: IntentId,
+        place: Place,
+        call: Arc<Call>,
+        waiting_for: String,
+        expires_at: Timestamp,
+    ) -> Hold {
+        Hold { gate, intent, token: place.token, signals: place.signals, call, waiting_for, expires_at }
+    }
+
     #[must_use]
     pub fn intent(&self) -> IntentId {
         self.intent
@@ -39,23 +100,49 @@ impl Hold {
     /// Who decides, for the agent's eyes: "finance (1 of 2)", "any approver".
     #[must_use]
     pub fn waiting_for(&self) -> String {
-        todo!()
+        self.waiting_for.clone()
     }
 
     #[must_use]
     pub fn expires_at(&self) -> Timestamp {
-        todo!()
+        self.expires_at
     }
 
     /// Waits for news. Cancel-safe.
     pub async fn wake(&mut self) -> Wake {
-        todo!()
+        loop {
+            match self.signals.recv().await {
+                Some(Signal::Ready(offer)) => {
+                    return Wake::Connect(Approved {
+                        gate: self.gate.clone(),
+                        intent: self.intent,
+                        token: self.token,
+                        call: self.call.clone(),
+                        offer,
+                    });
+                }
+                Some(Signal::Moved { waiting_for, expires_at }) => {
+                    self.waiting_for = waiting_for;
+                    self.expires_at = expires_at;
+                }
+                Some(Signal::Refused(refusal)) => return Wake::Refused(refusal),
+                Some(Signal::Answered(answer)) => return Wake::Answered(answer),
+                // Taken over; whoever did it has said so, and that was read already.
+                None => return Wake::Refused(self.pending()),
+            }
+        }
     }
 
     /// The client's patience is over: what to tell it.
     #[must_use]
     pub fn pending(&self) -> Refusal {
-        todo!()
+        Refusal::Pending { intent: self.intent, waiting_for: self.waiting_for(), expires_at: self.expires_at }
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.gate.caller_left(self.intent, self.token);
     }
 }
 
@@ -69,13 +156,23 @@ impl Approved {
     ///
     /// # Errors
     /// It may not be sent, and why.
-    pub async fn claim(self) -> Result<Released, Refusal> {
-        todo!()
+    pub async fn claim(mut self) -> Result<Released, Refusal> {
+        let offer = self.offer.take();
+        self.gate.claim(self.intent, self.token, &self.call, offer).await
     }
 
     /// The upstream could not be connected: the intent stays approved.
     pub async fn unreachable(self, why: &str) -> Refusal {
-        let _ = why;
-        todo!()
+        tracing::info!(intent = %self.intent, why, "approved, and its upstream cannot be reached; nothing was sent");
+        Refusal::UpstreamUnreachable { intent: self.intent }
+    }
+}
+
+impl Drop for Approved {
+    fn drop(&mut self) {
+        // Whoever decided need not wait for a claim that will not come.
+        if let Some(offer) = &self.offer {
+            drop(offer.take());
+        }
     }
 }

@@ -29,6 +29,12 @@ macro_rules! id {
                 $name(uuid::Builder::from_unix_timestamp_millis(micros / 1000, &random).into_uuid())
             }
 
+            /// Reads what [`Self::bytes`] gave.
+            #[must_use]
+            pub fn stored(bytes: &[u8]) -> Option<$name> {
+                Uuid::from_slice(bytes).ok().map($name)
+            }
+
             /// As stored.
             #[must_use]
             pub fn bytes(self) -> [u8; 16] {
@@ -45,6 +51,19 @@ macro_rules! id {
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 fmt::Display::fmt(self, f)
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.collect_str(self)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<$name, D::Error> {
+                let text = <std::borrow::Cow<'de, str>>::deserialize(from)?;
+                text.parse().map_err(serde::de::Error::custom)
             }
         }
 

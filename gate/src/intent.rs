@@ -12,9 +12,10 @@ use crate::clock::Timestamp;
 use crate::id::{AgentId, IntentId};
 
 pub mod event;
+pub(crate) mod facts;
 pub mod state;
 
-pub use event::Event;
+pub use event::{Event, What};
 pub use state::{IllegalTransition, Resolution, State};
 
 /// An intent, whole.

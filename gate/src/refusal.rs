@@ -81,3 +81,29 @@ pub enum Refusal {
         why: String,
     },
 }
+
+impl Refusal {
+    /// A short name, for counting.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Refusal::Pending { .. } => "pending",
+            Refusal::Superseded { .. } => "superseded",
+            Refusal::Denied { .. } => "denied",
+            Refusal::ChangesRequested { .. } => "changes_requested",
+            Refusal::BlockedByPolicy { .. } => "blocked_by_policy",
+            Refusal::OutsideSchedule { .. } => "outside_schedule",
+            Refusal::Stopped { .. } => "stopped",
+            Refusal::Cancelled { .. } => "cancelled",
+            Refusal::Expired { .. } => "expired",
+            Refusal::AgentPaused { .. } => "agent_paused",
+            Refusal::AgentRevoked { .. } => "agent_revoked",
+            Refusal::OutcomeUnknown { .. } => "outcome_unknown",
+            Refusal::AlreadyExecuted { .. } => "already_executed",
+            Refusal::IdempotencyMismatch { .. } => "idempotency_mismatch",
+            Refusal::Limited { .. } => "limited",
+            Refusal::UpstreamUnreachable { .. } => "upstream_unreachable",
+            Refusal::Unavailable { .. } => "unavailable",
+        }
+    }
+}

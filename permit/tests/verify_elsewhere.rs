@@ -28,12 +28,6 @@ fn the_node_service_takes_permits_and_nothing_else() {
     tell_good_from_forged(Service::node);
 }
 
-#[test]
-#[ignore = "needs Go and its module proxy"]
-fn the_go_service_takes_permits_and_nothing_else() {
-    tell_good_from_forged(Service::go);
-}
-
 fn tell_good_from_forged(start: fn(&str, &str) -> Service) {
     let signers = Signers::new();
     let service = start(&serve_key_set(&signers.jwks()), ISSUER);

@@ -29,7 +29,7 @@ use serde::Deserialize;
 pub struct Config {
     pub proxy: Proxy,
     pub admin: Admin,
-    /// `sqlite:PATH` (relative to the configuration's folder). Empty: it stands in a secret that was not looked up.
+    /// `sqlite:PATH` (relative to the configuration's folder) or `postgres://...`.
     pub database: Secret,
     pub permit: Permit,
     pub record: Record,

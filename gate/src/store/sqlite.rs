@@ -11,17 +11,26 @@ use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 use super::{Store, StoreError};
+use crate::audit::AuditEntry;
+use crate::audit::tree::{Hash, Tree};
+use crate::call::StoredAnswer;
 use crate::clock::Timestamp;
 use crate::deed::{Actor, Deed};
-use crate::directory::{DirectoryRows, Seen};
-use crate::id::PersonId;
-use crate::key::KeyHash;
-use crate::person::{Link, Session};
+use crate::directory::DirectoryRows;
+use crate::id::IntentId;
+use crate::intent::{Event, IntentFilter, Page, State};
+use crate::store::{Advance, CallKey, Entry, Row, Stored, Waiting};
+use batch::Conclusion;
+use boot::Boot;
 use writer::{Job, Writer};
 
 mod audit;
+mod batch;
+mod boot;
 mod directory;
+mod intents;
 mod schema;
+mod step;
 mod sync;
 mod writer;
 
@@ -33,6 +42,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub struct SqliteStore {
     writer: Writer,
     read: SqlitePool,
+    boot: Boot,
+    secret: [u8; 32],
 }
 
 impl SqliteStore {
@@ -42,12 +53,13 @@ impl SqliteStore {
     /// It cannot be read or written, or a newer version made it.
     pub async fn open(path: &Path) -> Result<SqliteStore, StoreError> {
         let options = options(path);
-        let writer = Writer::start(path.to_owned(), options.clone()).await?;
+        let boot = Boot::begin(path)?;
+        let (writer, secret) = Writer::start(path.to_owned(), options.clone(), boot.number).await?;
         let read = SqlitePoolOptions::new()
             .max_connections(4)
             .acquire_timeout(PATIENCE)
             .connect_lazy_with(options.create_if_missing(false).read_only(true));
-        Ok(SqliteStore { writer, read })
+        Ok(SqliteStore { writer, read, boot, secret })
     }
 }
 
@@ -86,31 +98,83 @@ impl Store for SqliteStore {
         directory::load(&mut tx).await
     }
 
-    async fn directory_version(&self) -> Result<i64, StoreError> {
-        directory::version(&mut *self.read.acquire().await.map_err(unavailable)?).await
-    }
-
-    async fn note_seen(&self, seen: Seen) -> Result<(), StoreError> {
-        self.writer.ask(|reply| Job::Seen { seen, reply }).await
-    }
-
-    async fn password_of(&self, person: PersonId) -> Result<Option<String>, StoreError> {
-        directory::password_of(&mut *self.read.acquire().await.map_err(unavailable)?, person).await
-    }
-
-    async fn session(&self, token: &KeyHash) -> Result<Option<Session>, StoreError> {
-        directory::session(&mut *self.read.acquire().await.map_err(unavailable)?, token).await
-    }
-
-    async fn sessions_of(&self, person: PersonId) -> Result<Vec<Session>, StoreError> {
-        directory::sessions_of(&mut *self.read.acquire().await.map_err(unavailable)?, person).await
-    }
-
-    async fn link(&self, token: &KeyHash) -> Result<Option<Link>, StoreError> {
-        directory::link(&mut *self.read.acquire().await.map_err(unavailable)?, token).await
-    }
-
     async fn ready(&self) -> Result<(), StoreError> {
         self.writer.ask(|reply| Job::Ready { reply }).await
+    }
+
+    async fn secret(&self) -> Result<[u8; 32], StoreError> {
+        Ok(self.secret)
+    }
+
+    async fn enter(&self, entry: Entry) -> Result<Row, StoreError> {
+        self.writer.ask(|reply| Job::Enter { entry: Box::new(entry), reply }).await
+    }
+
+    async fn advance(&self, advance: Advance) -> Result<(Row, State), StoreError> {
+        self.writer.ask(|reply| Job::Advance { advance: Box::new(advance), reply }).await
+    }
+
+    fn conclude(&self, row: Row, event: Event) {
+        self.writer.tell(Job::Conclude(Conclusion { row, event }));
+    }
+
+    async fn flush(&self) -> Result<(), StoreError> {
+        self.writer.ask(|reply| Job::Flush { reply }).await
+    }
+
+    async fn intent(&self, id: IntentId) -> Result<Option<Stored>, StoreError> {
+        let mut conn = self.read.acquire().await.map_err(unavailable)?;
+        intents::by_id(&mut conn, id).await
+    }
+
+    async fn intents(&self, filter: &IntentFilter) -> Result<Page<Stored>, StoreError> {
+        intents::page(&self.read, filter).await
+    }
+
+    async fn same_call(&self, call: &CallKey) -> Result<Option<Stored>, StoreError> {
+        intents::by_call(&self.read, call).await
+    }
+
+    async fn answer(&self, id: IntentId) -> Result<Option<StoredAnswer>, StoreError> {
+        intents::answer(&self.read, id).await
+    }
+
+    fn sweep(&self, now: Timestamp) {
+        self.writer.tell(Job::Sweep { now });
+    }
+
+    async fn waiting(&self) -> Result<Vec<Waiting>, StoreError> {
+        intents::waiting(&self.read).await
+    }
+
+    async fn orphans(&self) -> Result<Vec<IntentId>, StoreError> {
+        let executing = intents::executing(&self.read).await?;
+        let mut gone = std::collections::HashMap::new();
+        Ok(executing
+            .into_iter()
+            .filter(|(_, boot)| *gone.entry(*boot).or_insert_with(|| self.boot.is_gone(*boot)))
+            .map(|(id, _)| id)
+            .collect())
+    }
+
+    async fn foreign(&self) -> Result<bool, StoreError> {
+        self.writer.ask(|reply| Job::Foreign { reply }).await
+    }
+
+    async fn audit(&self, from: u64, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
+        audit::entries(&self.read, from, limit).await
+    }
+
+    async fn audit_of(&self, id: IntentId) -> Result<Vec<AuditEntry>, StoreError> {
+        audit::entries_of(&self.read, id).await
+    }
+
+    async fn leaves(&self, from: u64, limit: u32) -> Result<Vec<Hash>, StoreError> {
+        audit::leaves(&self.read, from, limit).await
+    }
+
+    async fn tree(&self) -> Result<Tree, StoreError> {
+        let mut conn = self.read.acquire().await.map_err(unavailable)?;
+        audit::tree(&mut conn).await
     }
 }

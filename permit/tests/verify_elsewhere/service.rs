@@ -13,7 +13,7 @@ use super::Call;
 pub(crate) struct Service {
     process: Child,
     address: String,
-    /// What it runs in; goes with it.
+    /// What the Node service runs in; goes with it.
     _folder: Option<tempfile::TempDir>,
 }
 
@@ -41,18 +41,6 @@ impl Service {
         let mut command = Command::new("node");
         command.arg(folder.path().join("service.mjs"));
         Service::start(command, jwks, issuer, Some(folder))
-    }
-
-    pub(crate) fn go(jwks: &str, issuer: &str) -> Service {
-        let folder = tempfile::tempdir().unwrap();
-        for file in ["go.mod", "permit.go", "service.go"] {
-            std::fs::copy(example("go").join(file), folder.path().join(file)).unwrap();
-        }
-        for arguments in [&["mod", "tidy"][..], &["build", "-o", "service", "."]] {
-            let done = Command::new("go").args(arguments).current_dir(&folder).status().expect("running go");
-            assert!(done.success(), "go {arguments:?}");
-        }
-        Service::start(Command::new(folder.path().join("service")), jwks, issuer, Some(folder))
     }
 
     fn start(mut command: Command, jwks: &str, issuer: &str, folder: Option<tempfile::TempDir>) -> Service {

@@ -424,11 +424,7 @@ impl Entries<'_, '_, '_> {
                 Some("take the key out; it would have no effect".to_owned()),
             ),
             None => {
-                // Guesses only for the first faults: a file with thousands is not one that somebody mistyped.
-                let few = self.reader.faults.borrow().len() < 50;
-                let help = few
-                    .then(|| nearest(&key.name, fields.iter().copied()))
-                    .flatten()
+                let help = nearest(&key.name, fields.iter().copied())
                     .map(|field| format!("did you mean `{field}`?"))
                     .or_else(|| (!fields.is_empty()).then(|| format!("known here: {}", fields.join(", "))));
                 error("unknown-key", place, format!("unknown key `{}`", super::node::shortened(&key.name)), help)

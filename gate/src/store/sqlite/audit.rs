@@ -1,11 +1,13 @@
 //! Appending to the log: the event, its leaf, and the tree's frontier, all in the caller's transaction.
 
-use sqlx::{Row as _, SqliteConnection};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row as _, SqliteConnection, SqlitePool};
 
 use super::unavailable;
-use crate::audit::leaf_text;
-use crate::audit::tree::{Tree, leaf};
+use crate::audit::tree::{Hash, Tree, leaf};
+use crate::audit::{AuditEntry, leaf_text};
 use crate::clock::Timestamp;
+use crate::id::IntentId;
 use crate::store::StoreError;
 
 /// An event before it has its place in the log.
@@ -53,4 +55,55 @@ pub(super) async fn append(conn: &mut SqliteConnection, line: &Line<'_>) -> Resu
     .await
     .map_err(unavailable)?;
     Ok(place)
+}
+
+fn entry(row: &SqliteRow) -> AuditEntry {
+    AuditEntry {
+        seq: row.get::<i64, _>(0).cast_unsigned(),
+        at: Timestamp(row.get(1)),
+        kind: row.get(2),
+        actor: row.get(3),
+        subject: row.get(4),
+        data: row.get(5),
+    }
+}
+
+fn from(seq: u64) -> i64 {
+    i64::try_from(seq).unwrap_or(i64::MAX)
+}
+
+pub(super) async fn entries(pool: &SqlitePool, seq: u64, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
+    let rows =
+        sqlx::query("SELECT seq, at, kind, actor, subject, data FROM events WHERE seq >= ?1 ORDER BY seq LIMIT ?2")
+            .bind(from(seq))
+            .bind(limit)
+            .fetch_all(pool)
+            .await;
+    Ok(rows.map_err(unavailable)?.iter().map(entry).collect())
+}
+
+pub(super) async fn entries_of(pool: &SqlitePool, id: IntentId) -> Result<Vec<AuditEntry>, StoreError> {
+    // From the latest event along the links to the first: no index over the log is needed.
+    let rows = sqlx::query(
+        "WITH RECURSIVE life (seq) AS (
+           SELECT last FROM intents WHERE id = ?1
+           UNION ALL SELECT e.prev FROM events e JOIN life ON e.seq = life.seq WHERE e.prev IS NOT NULL AND e.prev < e.seq)
+         SELECT seq, at, kind, actor, subject, data FROM events WHERE seq IN (SELECT seq FROM life) ORDER BY seq",
+    )
+    .bind(id.bytes().to_vec())
+    .fetch_all(pool)
+    .await;
+    Ok(rows.map_err(unavailable)?.iter().map(entry).collect())
+}
+
+pub(super) async fn leaves(pool: &SqlitePool, seq: u64, limit: u32) -> Result<Vec<Hash>, StoreError> {
+    let leaves: Vec<Vec<u8>> = sqlx::query_scalar("SELECT leaf FROM events WHERE seq >= ?1 ORDER BY seq LIMIT ?2")
+        .bind(from(seq))
+        .bind(limit)
+        .fetch_all(pool)
+        .await
+        .map_err(unavailable)?;
+    let hash =
+        |leaf: Vec<u8>| leaf.try_into().map_err(|_| StoreError::Broken("a leaf that is not 32 bytes".to_owned()));
+    leaves.into_iter().map(hash).collect()
 }

@@ -26,3 +26,19 @@ pub(super) async fn migrate(conn: &mut SqliteConnection) -> Result<(), StoreErro
     }
     tx.commit().await.map_err(unavailable)
 }
+
+/// The secret that calls are compared with. It also tells this store from another one in its place.
+pub(super) async fn secret(conn: &mut SqliteConnection) -> Result<[u8; 32], StoreError> {
+    let mut fresh = [0_u8; 32];
+    getrandom::fill(&mut fresh).map_err(|error| StoreError::Unavailable(format!("randomness: {error}")))?;
+    sqlx::query("INSERT INTO settings (name, value) VALUES ('secret', ?1) ON CONFLICT DO NOTHING")
+        .bind(fresh.to_vec())
+        .execute(&mut *conn)
+        .await
+        .map_err(unavailable)?;
+    let kept: Vec<u8> = sqlx::query_scalar("SELECT value FROM settings WHERE name = 'secret'")
+        .fetch_one(conn)
+        .await
+        .map_err(unavailable)?;
+    kept.try_into().map_err(|_| StoreError::Broken("a secret that is not 32 bytes".to_owned()))
+}

@@ -1,0 +1,199 @@
+//! The claim: the last look before sending, and what came of the sending.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rules::decision::Verdict as PolicyVerdict;
+
+use super::Gate;
+use super::holds::Signal;
+use super::submit::{by_policy, decide, unavailable};
+use crate::approval::{Verdict, quorum, tally};
+use crate::call::{Call, StoredAnswer};
+use crate::deed::Actor;
+use crate::hold::{Offer, Unwritten};
+use crate::id::IntentId;
+use crate::intent::{Event, State, What};
+use crate::refusal::Refusal;
+use crate::release::{Decided, Released};
+use crate::shown::Shown;
+use crate::store::{Advance, Row, StoreError, Stored};
+
+impl Gate {
+    /// Claims an intent for sending: checks everything again, then one compare-and-set, synced.
+    pub(crate) async fn claim(
+        &self,
+        id: IntentId,
+        token: u64,
+        call: &Arc<Call>,
+        mut offer: Option<Offer>,
+    ) -> Result<Released, Refusal> {
+        for _ in 0..5 {
+            // Dropped unwritten, it goes back to whoever decided, who writes it alone.
+            let verdict = offer.as_ref().and_then(Offer::take);
+            if verdict.is_none()
+                && let Some(mut offer) = offer.take()
+            {
+                offer.settled().await;
+            }
+            let stored = self.inner.store.intent(id).await.map_err(|error| unavailable(Some(id), &error))?;
+            let stored = stored.ok_or(Refusal::Expired { intent: id })?;
+            let shown = Shown::of(&call.request);
+            let decided = self.may_be_sent(&stored, call, &shown, verdict.as_ref()).await?;
+            match self.write_claim(&stored, verdict, &shown).await {
+                Ok(row) => {
+                    self.inner.holds.leave(id, token);
+                    self.inner.deadlines.forget(id);
+                    self.announce(id, &stored.intent.project, "executing");
+                    let now = self.now();
+                    return Ok(Released::new(self.clone(), row, call.clone(), shown, decided, now));
+                }
+                Err(StoreError::Stale) => {}
+                Err(error) => return Err(unavailable(Some(id), &error)),
+            }
+        }
+        Err(Refusal::Unavailable { intent: Some(id), why: "the intent changes too often at once".to_owned() })
+    }
+
+    async fn write_claim(&self, stored: &Stored, verdict: Option<Unwritten>, shown: &Shown) -> Result<Row, StoreError> {
+        let claimed = What::Claimed { digest: shown.digest.clone() };
+        let id = stored.row.id;
+        match verdict {
+            Some(verdict) => {
+                // One transaction; the log names the person for both: it is their verdict that sends it.
+                let step = self.step(id, Some(verdict.version), vec![verdict.what, claimed], verdict.by);
+                let done = self.inner.store.advance(step).await;
+                let row = done.as_ref().map(|(row, _)| *row).map_err(Clone::clone);
+                let _ = verdict.done.send(done);
+                row
+            }
+            None => {
+                let step = self.step(id, Some(stored.row.version), vec![claimed], Actor::Gate);
+                self.inner.store.advance(step).await.map(|(row, _)| row)
+            }
+        }
+    }
+
+    /// All that must hold at the moment of sending.
+    async fn may_be_sent(
+        &self,
+        stored: &Stored,
+        call: &Call,
+        shown: &Shown,
+        verdict: Option<&Unwritten>,
+    ) -> Result<Decided, Refusal> {
+        let (intent, id, now) = (&stored.intent, stored.row.id, self.now());
+        let releases_at = match (&intent.state, verdict) {
+            (State::Approved { releases_at, .. }, None) => *releases_at,
+            (State::Pending { .. }, Some(Unwritten { what: What::Approved { releases_at, .. }, .. })) => *releases_at,
+            _ => return Err(self.refusal(stored)),
+        };
+        if intent.state.expires_at().is_none_or(|expires_at| now >= expires_at) {
+            return Err(Refusal::Expired { intent: id });
+        }
+        if releases_at > now {
+            return Err(self.refusal(stored));
+        }
+        self.status_allows(&call.agent)?;
+        // The bytes are those that were approved.
+        if intent.request.as_ref().is_none_or(|request| request.digest != shown.digest) {
+            return Err(Refusal::IdempotencyMismatch { intent: id });
+        }
+        // A rule that rejects now wins over people who approved before.
+        if let PolicyVerdict::Deny { reason, message } = decide(&self.rules(), call, now).verdict {
+            let why = Some(message.clone());
+            let denied = What::Denied { by: None, email: None, why };
+            if let Err(error) = self.inner.store.advance(self.step(id, None, vec![denied], Actor::Gate)).await {
+                tracing::warn!(intent = %id, %error, "a denial at release could not be recorded; it was not sent");
+            } else {
+                self.announce(id, &intent.project, "denied");
+            }
+            return Err(by_policy(reason, Some(id), &message));
+        }
+        let mut votes = intent.approvals.clone();
+        if let Some(Unwritten { what, .. }) = verdict {
+            tally(&mut votes, &Event { at: now, what: what.clone() });
+        }
+        let Some(requirement) = &intent.requirement else {
+            return Err(Refusal::Unavailable { intent: Some(id), why: "it does not say who decides".to_owned() });
+        };
+        if !quorum::is_enough(intent, requirement, &votes, &self.directory()) {
+            return Err(self.refusal(stored));
+        }
+        votes.retain(|vote| vote.verdict == Verdict::Approve);
+        let at = votes.iter().map(|vote| vote.at).max().unwrap_or(now);
+        let by = votes.iter().map(|vote| vote.by).collect();
+        Ok(Decided::People { policy: intent.policy.clone(), by, at })
+    }
+
+    /// An outcome that nobody else waits for.
+    pub(crate) fn conclude(&self, row: Row, call: &Call, event: Event) {
+        let state = match event.what {
+            What::Executed { .. } => "executed",
+            What::Failed { .. } => "failed",
+            _ => "unknown",
+        };
+        if let Ok(after) = (State::Executing { at: event.at }).after(&event) {
+            let safe_method = matches!(call.request.head.method.as_str(), "GET" | "HEAD" | "OPTIONS" | "TRACE");
+            let refusal = match after {
+                State::Unknown { .. } => Refusal::OutcomeUnknown { intent: row.id, safe_method },
+                State::Failed { .. } => Refusal::UpstreamUnreachable { intent: row.id },
+                _ => Refusal::AlreadyExecuted { intent: row.id },
+            };
+            let _ = self.inner.holds.tell_audience(row.id, Signal::Refused(refusal));
+        }
+        self.inner.store.conclude(row, event);
+        self.announce(row.id, &call.agent.project, state);
+    }
+
+    /// An outcome whose answer may have to be kept. Tried until it is written.
+    pub(crate) async fn executed(
+        &self,
+        row: Row,
+        call: &Arc<Call>,
+        what: What,
+        answer: Option<StoredAnswer>,
+        delivered: bool,
+    ) {
+        let until = self.now().plus(self.rules().config().approval.replay_for);
+        let step = Advance {
+            keep: answer.clone().map(|answer| (answer, until)),
+            ..self.step(row.id, None, vec![what], Actor::Gate)
+        };
+        let written = self.inner.store.advance(step.clone()).await;
+        self.announce(row.id, &call.agent.project, "executed");
+        if let Err(error @ StoreError::Unavailable(_)) = written {
+            tracing::warn!(intent = %row.id, %error, "its outcome is not recorded yet");
+            let (gate, call) = (self.clone(), call.clone());
+            tokio::spawn(async move {
+                while let Err(StoreError::Unavailable(_)) = gate.inner.store.advance(step.clone()).await {
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                }
+                gate.hand_over(row.id, &call, answer, delivered).await;
+            });
+            return;
+        }
+        self.hand_over(row.id, call, answer, delivered).await;
+    }
+
+    /// To a connection that came meanwhile: each execution is delivered once.
+    async fn hand_over(&self, id: IntentId, call: &Call, answer: Option<StoredAnswer>, delivered: bool) {
+        let Some(answer) = answer.filter(|_| !delivered) else {
+            let _ = self.inner.holds.tell_audience(id, Signal::Refused(Refusal::AlreadyExecuted { intent: id }));
+            return;
+        };
+        if !self.inner.holds.has_audience(id) {
+            return;
+        }
+        // Written first: were it told first, a retry could have it a second time.
+        if let Ok(Some(stored)) = self.inner.store.intent(id).await
+            && self.inner.store.advance(self.delivered(&call.agent.fingerprint, stored.row.version, id)).await.is_ok()
+        {
+            let _ = self.inner.holds.tell_audience(id, Signal::Answered(answer));
+        }
+    }
+
+    pub(crate) fn step(&self, id: IntentId, version: Option<i64>, what: Vec<What>, by: Actor) -> Advance {
+        Advance { id, version, what, by, clock: self.inner.clock.clone(), keep: None, forget: false }
+    }
+}

@@ -1,0 +1,181 @@
+//! Who waits in this process: at most one connection for each intent, the newest.
+//!
+//! INVARIANT: a connection is entered here before its intent can be seen by anybody who decides, so no
+//! verdict is missed.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{mpsc, watch};
+
+use crate::call::StoredAnswer;
+use crate::clock::Timestamp;
+use crate::hold::Offer;
+use crate::id::{AgentId, IntentId};
+use crate::refusal::Refusal;
+
+/// What a waiting connection is told.
+#[derive(Debug)]
+pub(crate) enum Signal {
+    /// It may be sent: connect. With the last verdict, still to be written together with the claim.
+    Ready(Option<Offer>),
+    /// It waits for others, or until another time.
+    Moved {
+        waiting_for: String,
+        expires_at: Timestamp,
+    },
+    Refused(Refusal),
+    Answered(StoredAnswer),
+}
+
+/// What a connection waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Its call's release.
+    Caller,
+    /// The answer of what an earlier connection is sending.
+    Audience,
+}
+
+#[derive(Debug)]
+pub(crate) struct Waiter {
+    pub(crate) token: u64,
+    pub(crate) role: Role,
+    pub(crate) agent: AgentId,
+    pub(crate) since: Timestamp,
+    pub(crate) hold_ends_at: Timestamp,
+    signals: mpsc::UnboundedSender<Signal>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Holds {
+    line: Mutex<Line>,
+    /// How many wait; draining ends at none.
+    count: watch::Sender<usize>,
+}
+
+#[derive(Debug, Default)]
+struct Line {
+    next: u64,
+    waiters: HashMap<IntentId, Waiter>,
+    by_agent: HashMap<AgentId, usize>,
+}
+
+/// A place taken in the line.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) token: u64,
+    pub(crate) signals: mpsc::UnboundedReceiver<Signal>,
+    /// Who had it before, to be told.
+    pub(crate) before: Option<Waiter>,
+}
+
+impl Holds {
+    /// Takes the intent's place in the line.
+    pub(crate) fn arm(
+        &self,
+        intent: IntentId,
+        role: Role,
+        agent: AgentId,
+        since: Timestamp,
+        hold_ends_at: Timestamp,
+    ) -> Place {
+        let (sender, signals) = mpsc::unbounded_channel();
+        let mut line = self.line();
+        line.next += 1;
+        let token = line.next;
+        let waiter = Waiter { token, role, agent, since, hold_ends_at, signals: sender };
+        let before = line.waiters.insert(intent, waiter);
+        *line.by_agent.entry(agent).or_default() += 1;
+        if let Some(before) = &before {
+            line.left(before.agent);
+        }
+        self.counted(&line);
+        Place { token, signals, before }
+    }
+
+    /// Leaves the line, unless somebody newer has the place.
+    pub(crate) fn leave(&self, intent: IntentId, token: u64) -> bool {
+        let mut line = self.line();
+        if line.waiters.get(&intent).is_none_or(|waiter| waiter.token != token) {
+            return false;
+        }
+        if let Some(waiter) = line.waiters.remove(&intent) {
+            line.left(waiter.agent);
+        }
+        self.counted(&line);
+        true
+    }
+
+    /// Tells who waits. `false`: nobody does.
+    pub(crate) fn tell(&self, intent: IntentId, signal: Signal) -> bool {
+        self.line().waiters.get(&intent).is_some_and(|waiter| waiter.signals.send(signal).is_ok())
+    }
+
+    /// Tells who waits for an answer of somebody else's sending, giving the signal back where nobody does.
+    pub(crate) fn tell_audience(&self, intent: IntentId, signal: Signal) -> Result<(), Signal> {
+        let line = self.line();
+        match line.waiters.get(&intent).filter(|waiter| waiter.role == Role::Audience) {
+            Some(waiter) => waiter.signals.send(signal).map_err(|unsent| unsent.0),
+            None => Err(signal),
+        }
+    }
+
+    pub(crate) fn has_audience(&self, intent: IntentId) -> bool {
+        self.line().waiters.get(&intent).is_some_and(|waiter| waiter.role == Role::Audience)
+    }
+
+    /// Since when the caller waits, and until when.
+    pub(crate) fn caller(&self, intent: IntentId) -> Option<(Timestamp, Timestamp)> {
+        self.line().waiters.get(&intent).map(|waiter| (waiter.since, waiter.hold_ends_at))
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.line().waiters.len()
+    }
+
+    pub(crate) fn count_of(&self, agent: AgentId) -> usize {
+        self.line().by_agent.get(&agent).copied().unwrap_or(0)
+    }
+
+    /// The intents whose callers wait here, of one agent or of all.
+    pub(crate) fn intents(&self, agent: Option<AgentId>) -> Vec<IntentId> {
+        let line = self.line();
+        let wanted = |waiter: &Waiter| agent.is_none_or(|agent| agent == waiter.agent);
+        line.waiters.iter().filter(|(_, waiter)| wanted(waiter)).map(|(id, _)| *id).collect()
+    }
+
+    /// Resolves when nobody waits.
+    pub(crate) async fn empty(&self) {
+        let mut count = self.count.subscribe();
+        // The sender lives as long as this.
+        let _ = count.wait_for(|count| *count == 0).await;
+    }
+
+    fn counted(&self, line: &Line) {
+        let count = line.waiters.len();
+        self.count.send_replace(count);
+        metrics::gauge!("holdshort_held").set(f64::from(u32::try_from(count).unwrap_or(u32::MAX)));
+    }
+
+    fn line(&self) -> MutexGuard<'_, Line> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiter {
+    pub(crate) fn tell(&self, signal: Signal) {
+        let _ = self.signals.send(signal);
+    }
+}
+
+impl Line {
+    fn left(&mut self, agent: AgentId) {
+        if let Some(count) = self.by_agent.get_mut(&agent) {
+            *count -= 1;
+            if *count == 0 {
+                self.by_agent.remove(&agent);
+            }
+        }
+    }
+}

@@ -1,0 +1,353 @@
+//! A call comes in: it is decided, recorded, and only then let go, held or refused.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rules::decision::{Caller, Decision, DenyReason, Requirement, Verdict};
+
+use super::Gate;
+use super::holds::{Role, Signal};
+use crate::agent::{Agent, AgentStatus};
+use crate::approval::quorum;
+use crate::call::{Call, Submitted};
+use crate::clock::Timestamp;
+use crate::feed::News;
+use crate::hold::Hold;
+use crate::id::IntentId;
+use crate::intent::facts::{AgentFacts, Facts, RequestFacts, RequirementFacts, params_json};
+use crate::intent::{Resolution, State};
+use crate::refusal::Refusal;
+use crate::release::{Decided, Released};
+use crate::same_call::SameCall;
+use crate::shown::Shown;
+use crate::store::{Entry, StoreError};
+
+impl Gate {
+    /// Decides a call, records it, and says what to do with it.
+    pub async fn submit(&self, call: Call) -> Submitted {
+        match self.admit(Arc::new(call)).await {
+            Ok(submitted) => submitted,
+            Err(refusal) => {
+                metrics::counter!("holdshort_refusals_total", "code" => refusal.name()).increment(1);
+                Submitted::Refused(refusal)
+            }
+        }
+    }
+
+    async fn admit(&self, call: Arc<Call>) -> Result<Submitted, Refusal> {
+        self.may_ask(&call.agent)?;
+        let now = self.now();
+        let rules = self.rules();
+        let decision = decide(&rules, &call, now);
+        let shown = Shown::of(&call.request);
+        if decision.observed {
+            return self.release(&call, shown, &decision, None, Decided::Observed, now).await;
+        }
+        match &decision.verdict {
+            Verdict::Deny { reason, message } => Err(self.deny(&call, &shown, &decision, *reason, message, now).await),
+            Verdict::Approve => {
+                let same = call.request.head.header("idempotency-key").map(|_| self.inner.namer.name(&call));
+                if let Some(same) = &same
+                    && let Some(submitted) = self.stand(&call, &shown, same, now).await?
+                {
+                    return Ok(submitted);
+                }
+                let decided = Decided::Policy { policy: decision.policy.clone() };
+                self.release(&call, shown, &decision, same, decided, now).await
+            }
+            Verdict::Require(requirement) => self.hold(&call, &shown, &decision, requirement, now).await,
+        }
+    }
+
+    /// Draining, or an agent that may not.
+    fn may_ask(&self, agent: &Agent) -> Result<(), Refusal> {
+        if self.is_draining() {
+            return Err(Refusal::Unavailable { intent: None, why: "the gate is shutting down".to_owned() });
+        }
+        self.status_allows(agent)
+    }
+
+    pub(crate) fn status_allows(&self, agent: &Agent) -> Result<(), Refusal> {
+        // A label of a project's key has no entry of its own.
+        let status = self.inner.directory.load().agent(agent.id).map_or(agent.status, |agent| agent.status);
+        match status {
+            AgentStatus::Active => Ok(()),
+            AgentStatus::Paused => Err(Refusal::AgentPaused { agent: agent.name.clone() }),
+            AgentStatus::Revoked => Err(Refusal::AgentRevoked { agent: agent.name.clone() }),
+        }
+    }
+
+    /// What policy approves is in the store before it is sent.
+    async fn release(
+        &self,
+        call: &Arc<Call>,
+        shown: Shown,
+        decision: &Decision,
+        same: Option<SameCall>,
+        decided: Decided,
+        now: Timestamp,
+    ) -> Result<Submitted, Refusal> {
+        let entry = Entry {
+            durable: self.rules().config().record.sync_full,
+            ..self.entry(call, &shown, decision, State::Executing { at: now }, same, now)
+        };
+        let id = entry.id;
+        match self.inner.store.enter(entry).await {
+            Ok(row) => {
+                self.entered(id, call, "executing");
+                // The agent may have been stopped while this was written.
+                if let Err(refusal) = self.status_allows(&call.agent) {
+                    Released::new(self.clone(), row, call.clone(), shown, decided, now)
+                        .failed("the agent was stopped")
+                        .await;
+                    return Err(refusal);
+                }
+                Ok(Submitted::Released(Released::new(self.clone(), row, call.clone(), shown, decided, now)))
+            }
+            // Two tries of one idempotency key at once: the other one has it.
+            Err(StoreError::Taken(_)) if let Some(same) = &same => {
+                let standing = self.stand(call, &shown, same, now).await?;
+                standing.ok_or_else(|| Refusal::Unavailable {
+                    intent: None,
+                    why: "the same call was just answered".to_owned(),
+                })
+            }
+            Err(error) => Err(unavailable(None, &error)),
+        }
+    }
+
+    /// Recorded where that is possible; refused in any case.
+    async fn deny(
+        &self,
+        call: &Arc<Call>,
+        shown: &Shown,
+        decision: &Decision,
+        reason: DenyReason,
+        message: &str,
+        now: Timestamp,
+    ) -> Refusal {
+        let state = State::Denied(Resolution { by: None, at: now, why: Some(message.to_owned()) });
+        let entry = self.entry(call, shown, decision, state, None, now);
+        let id = entry.id;
+        let intent = match self.inner.store.enter(entry).await {
+            Ok(_) => {
+                self.entered(id, call, "denied");
+                Some(id)
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a denial could not be recorded");
+                None
+            }
+        };
+        by_policy(reason, intent, message)
+    }
+
+    async fn hold(
+        &self,
+        call: &Arc<Call>,
+        shown: &Shown,
+        decision: &Decision,
+        requirement: &Requirement,
+        now: Timestamp,
+    ) -> Result<Submitted, Refusal> {
+        let same = self.inner.namer.name(call);
+        // A second round when another connection made the same call a moment earlier.
+        for _ in 0..3 {
+            if let Some(submitted) = self.stand(call, shown, &same, now).await? {
+                return Ok(submitted);
+            }
+            self.within_limits(call)?;
+            let mut expires_at = now.plus(requirement.expires_in);
+            if let Some(blocked) = decision.blocked_from {
+                expires_at = expires_at.min(Timestamp(blocked).minus(requirement.delay));
+            }
+            let state = State::Pending { expires_at };
+            let entry = Entry { people: true, ..self.entry(call, shown, decision, state, Some(same), now) };
+            let id = entry.id;
+            let place = self.inner.holds.arm(id, Role::Caller, call.agent.id, now, now.plus(call.patience));
+            let waiting_for = quorum::announced(requirement);
+            let hold = Hold::new(self.clone(), id, place, call.clone(), waiting_for, expires_at);
+            match self.inner.store.enter(entry).await {
+                Ok(_) => {
+                    self.inner.deadlines.add(id, expires_at);
+                    self.entered(id, call, "pending");
+                    // Who paused or revoked the agent meanwhile did not see this intent.
+                    if let Err(refusal) = self.status_allows(&call.agent) {
+                        self.enforce_status(call.agent.id).await;
+                        return Err(refusal);
+                    }
+                    return Ok(Submitted::Held(hold));
+                }
+                Err(StoreError::Taken(_)) => drop(hold),
+                Err(error) => return Err(unavailable(None, &error)),
+            }
+        }
+        Err(Refusal::Unavailable { intent: None, why: "the same call comes too often at once".to_owned() })
+    }
+
+    pub(crate) fn within_limits(&self, call: &Call) -> Result<(), Refusal> {
+        let rules = self.rules();
+        let limits = &rules.config().limits;
+        let (all, own) = (self.inner.holds.count(), self.inner.holds.count_of(call.agent.id));
+        let retry_after = Duration::from_secs(5);
+        if own >= limits.held_per_agent {
+            let what = format!("{own} calls of this agent are held already");
+            return Err(Refusal::Limited { retry_after, what });
+        }
+        if all >= limits.held {
+            return Err(Refusal::Limited { retry_after, what: format!("{all} calls are held already") });
+        }
+        Ok(())
+    }
+
+    fn entry(
+        &self,
+        call: &Call,
+        shown: &Shown,
+        decision: &Decision,
+        state: State,
+        same: Option<SameCall>,
+        now: Timestamp,
+    ) -> Entry {
+        // What people look at is kept whole; of the rest the digests.
+        let whole = matches!(state, State::Pending { .. });
+        let id = IntentId::new(now);
+        let rules = self.rules();
+        let facts = facts(call, shown, decision, &state, &rules.config().digest, whole);
+        Entry {
+            id,
+            at: now,
+            state,
+            people: false,
+            project: call.agent.project.clone(),
+            action: call.hit.action.name.clone(),
+            fingerprint: call.agent.fingerprint.clone(),
+            call: same.map(|same| same.call),
+            content: same.and_then(|same| same.content),
+            // Texts and numbers always serialize.
+            facts: serde_json::to_string(&facts).unwrap_or_default(),
+            body: whole.then(|| call.request.body.clone()),
+            durable: false,
+        }
+    }
+
+    fn entered(&self, id: IntentId, call: &Call, state: &'static str) {
+        self.announce(id, &call.agent.project, state);
+    }
+
+    /// Counts a state and tells who watches.
+    pub(crate) fn announce(&self, id: IntentId, project: &str, state: &'static str) {
+        metrics::counter!("holdshort_intents_total", "state" => state).increment(1);
+        if self.inner.feed.receiver_count() > 0 {
+            let _ = self.inner.feed.send(News::Intent { id, project: project.to_owned(), state });
+        }
+    }
+
+    /// Joins a call to an intent that is there already.
+    pub(crate) fn attach(
+        &self,
+        call: &Arc<Call>,
+        id: IntentId,
+        role: Role,
+        waiting_for: String,
+        expires_at: Timestamp,
+    ) -> Hold {
+        let now = self.now();
+        let mut place = self.inner.holds.arm(id, role, call.agent.id, now, now.plus(call.patience));
+        if let Some(before) = place.before.take() {
+            let refusal = Refusal::Superseded { intent: id, waiting_for: waiting_for.clone(), expires_at };
+            before.tell(Signal::Refused(refusal));
+        }
+        Hold::new(self.clone(), id, place, call.clone(), waiting_for, expires_at)
+    }
+}
+
+/// What the rules say of a call at a time.
+pub(crate) fn decide(rules: &rules::Ruleset, call: &Call, now: Timestamp) -> Decision {
+    let (agent, hit) = (&call.agent, &call.hit);
+    let caller = Caller {
+        name: agent.name.clone(),
+        fingerprint: agent.fingerprint.clone(),
+        project: agent.project.clone(),
+        owner: agent.owner.clone(),
+        framework: agent.framework.clone(),
+        trust: agent.trust,
+        source_type: agent.source_type,
+        risk_sensitivity: agent.risk_sensitivity,
+        enforce: agent.enforce,
+    };
+    let upstream = call.request.upstream.config.name.as_str();
+    rules.decide(&hit.action, Some(upstream), &caller, Some(&call.request), &hit.defects, now.0)
+}
+
+pub(crate) fn by_policy(reason: DenyReason, intent: Option<IntentId>, message: &str) -> Refusal {
+    let message = message.to_owned();
+    match reason {
+        DenyReason::BlockedByPolicy => Refusal::BlockedByPolicy { intent, message },
+        DenyReason::OutsideSchedule => Refusal::OutsideSchedule { intent, message },
+    }
+}
+
+pub(crate) fn unavailable(intent: Option<IntentId>, error: &StoreError) -> Refusal {
+    tracing::error!(%error, "the store failed");
+    Refusal::Unavailable { intent, why: "the gate cannot record this call now".to_owned() }
+}
+
+fn facts<'a>(
+    call: &'a Call,
+    shown: &'a Shown,
+    decision: &'a Decision,
+    state: &State,
+    config: &'a str,
+    whole: bool,
+) -> Facts<'a> {
+    let (agent, request, hit) = (&call.agent, &call.request, &call.hit);
+    let content_type = request.head.header("content-type");
+    let masked = if whole { shown.masked() } else { Vec::new() };
+    let steps = hit.trace.iter().chain(&decision.trace).filter(|_| whole);
+    Facts {
+        enters: state.name().into(),
+        expires_at: state.expires_at(),
+        releases_at: None,
+        blocked_from: decision.blocked_from.filter(|_| whole).map(Timestamp),
+        why: match state {
+            State::Denied(end) => end.why.clone().map(Into::into),
+            _ => None,
+        },
+        observed: decision.observed,
+        project: agent.project.as_str().into(),
+        action: hit.action.name.as_str().into(),
+        title: hit.action.title.as_str().into(),
+        risk_tier: hit.action.risk_tier.as_str().into(),
+        source_type: agent.source_type.as_str().into(),
+        agent: AgentFacts {
+            id: Some(agent.id),
+            name: agent.name.as_str().into(),
+            fingerprint: agent.fingerprint.as_str().into(),
+            owner: agent.owner.as_deref().map(Into::into),
+        },
+        upstream: Some(request.upstream.config.name.as_str().into()),
+        route: Some(hit.route.as_str().into()),
+        policy: decision.policy.as_deref().map(Into::into),
+        params: params_json(&hit.action.params),
+        score: decision.risk.score,
+        reasons: decision.risk.reasons.iter().map(|reason| (reason.points, reason.why.as_str().into())).collect(),
+        request: Some(RequestFacts {
+            method: request.head.method.as_str().into(),
+            target: request.target.as_str().into(),
+            headers: masked.into_iter().map(|(name, value)| (name.into(), value.into())).collect(),
+            content_digest: request.content_digest.as_str().into(),
+            headers_digest: shown.headers_digest.as_str().into(),
+            content_type: content_type.map(|value| String::from_utf8_lossy(value)),
+            size: request.body.len(),
+            digest: shown.digest.as_str().into(),
+        }),
+        trace: steps.map(|step| (step.what.as_str().into(), step.matched, step.detail.as_str().into())).collect(),
+        requirement: match &decision.verdict {
+            Verdict::Require(requirement) if whole => Some(RequirementFacts::of(requirement)),
+            _ => None,
+        },
+        config: config.into(),
+        metadata: None,
+    }
+}

@@ -1,0 +1,268 @@
+//! What was asked and decided, as the first event of an intent keeps it.
+//!
+//! Small on purpose: this text is written for every call. What policy approved is kept without trace,
+//! headers and body; their digests are there.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use rules::config::{Excluded, RiskTier, SourceType};
+use rules::decision::{Requirement, Risk, RiskReason, Step};
+use rules::ruleset::{ParamValue, Params};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::clock::Timestamp;
+use crate::id::AgentId;
+use crate::intent::{IntentAgent, IntentRequest, Resolution, State};
+
+type Text<'a> = Cow<'a, str>;
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Facts<'a> {
+    /// The state it came in with.
+    pub(crate) enters: Text<'a>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) expires_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) releases_at: Option<Timestamp>,
+    /// The next time when it may not be released.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) blocked_from: Option<Timestamp>,
+    /// Of a denial by policy: its message.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) why: Option<Text<'a>>,
+    #[serde(skip_serializing_if = "is_false", default)]
+    pub(crate) observed: bool,
+    pub(crate) project: Text<'a>,
+    pub(crate) action: Text<'a>,
+    #[serde(skip_serializing_if = "str::is_empty", default)]
+    pub(crate) title: Text<'a>,
+    pub(crate) risk_tier: Text<'a>,
+    pub(crate) source_type: Text<'a>,
+    pub(crate) agent: AgentFacts<'a>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) upstream: Option<Text<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) route: Option<Text<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) policy: Option<Text<'a>>,
+    #[serde(skip_serializing_if = "Map::is_empty", default)]
+    pub(crate) params: Map<String, Value>,
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub(crate) score: u8,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub(crate) reasons: Vec<(i16, Text<'a>)>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) request: Option<RequestFacts<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub(crate) trace: Vec<(Text<'a>, bool, Text<'a>)>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) requirement: Option<RequirementFacts>,
+    pub(crate) config: Text<'a>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) metadata: Option<Value>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct AgentFacts<'a> {
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) id: Option<AgentId>,
+    pub(crate) name: Text<'a>,
+    pub(crate) fingerprint: Text<'a>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) owner: Option<Text<'a>>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct RequestFacts<'a> {
+    pub(crate) method: Text<'a>,
+    pub(crate) target: Text<'a>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub(crate) headers: Vec<(Text<'a>, Text<'a>)>,
+    pub(crate) content_digest: Text<'a>,
+    pub(crate) headers_digest: Text<'a>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) content_type: Option<Text<'a>>,
+    pub(crate) size: usize,
+    pub(crate) digest: Text<'a>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct RequirementFacts {
+    required: u32,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    from: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    all_of: Vec<Vec<String>>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    not: Vec<String>,
+    /// Microseconds, as the next.
+    delay: u64,
+    expires_in: u64,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    confirm: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_zero(value: &u8) -> bool {
+    *value == 0
+}
+
+impl Facts<'_> {
+    /// The state that the first event leads to.
+    pub(crate) fn state(&self, at: Timestamp) -> Result<State, String> {
+        match (&*self.enters, self.expires_at, self.releases_at) {
+            ("pending", Some(expires_at), None) => Ok(State::Pending { expires_at }),
+            ("approved", Some(expires_at), Some(releases_at)) => Ok(State::Approved { at, releases_at, expires_at }),
+            ("executing", None, None) => Ok(State::Executing { at }),
+            ("denied", None, None) => {
+                Ok(State::Denied(Resolution { by: None, at, why: self.why.as_deref().map(str::to_owned) }))
+            }
+            (enters, expires_at, releases_at) => {
+                Err(format!("submitted as {enters}, expiring {expires_at:?}, released {releases_at:?}"))
+            }
+        }
+    }
+
+    pub(crate) fn risk_tier(&self) -> Result<RiskTier, String> {
+        RiskTier::parse(&self.risk_tier).ok_or_else(|| format!("risk tier {:?}", self.risk_tier))
+    }
+
+    pub(crate) fn source_type(&self) -> Result<SourceType, String> {
+        SourceType::parse(&self.source_type).ok_or_else(|| format!("source type {:?}", self.source_type))
+    }
+
+    pub(crate) fn risk(&self) -> Risk {
+        let reason = |(points, why): &(i16, Text<'_>)| RiskReason { points: *points, why: why.to_string() };
+        Risk { score: self.score, reasons: self.reasons.iter().map(reason).collect() }
+    }
+
+    pub(crate) fn trace(&self) -> Vec<Step> {
+        let step = |(what, matched, detail): &(Text<'_>, bool, Text<'_>)| Step {
+            what: what.to_string(),
+            matched: *matched,
+            detail: detail.to_string(),
+        };
+        self.trace.iter().map(step).collect()
+    }
+
+    pub(crate) fn params(&self) -> Params {
+        self.params.iter().map(|(name, value)| (name.clone(), param(value))).collect()
+    }
+}
+
+impl AgentFacts<'_> {
+    pub(crate) fn read(&self) -> IntentAgent {
+        IntentAgent {
+            id: self.id,
+            name: self.name.to_string(),
+            fingerprint: self.fingerprint.to_string(),
+            owner: self.owner.as_deref().map(str::to_owned),
+        }
+    }
+}
+
+impl RequestFacts<'_> {
+    pub(crate) fn read(&self, body: Option<bytes::Bytes>) -> IntentRequest {
+        IntentRequest {
+            method: self.method.to_string(),
+            target: self.target.to_string(),
+            headers: self.headers.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
+            content_digest: self.content_digest.to_string(),
+            headers_digest: self.headers_digest.to_string(),
+            content_type: self.content_type.as_deref().map(str::to_owned),
+            size: self.size,
+            body,
+            digest: self.digest.to_string(),
+        }
+    }
+}
+
+impl RequirementFacts {
+    pub(crate) fn of(requirement: &Requirement) -> RequirementFacts {
+        let micros = |span: Duration| u64::try_from(span.as_micros()).unwrap_or(u64::MAX);
+        RequirementFacts {
+            required: requirement.required,
+            from: requirement.from.clone(),
+            all_of: requirement.all_of.clone(),
+            not: requirement.not.iter().map(|who| excluded(*who).to_owned()).collect(),
+            delay: micros(requirement.delay),
+            expires_in: micros(requirement.expires_in),
+            confirm: requirement.confirm.clone(),
+        }
+    }
+
+    pub(crate) fn read(&self) -> Result<Requirement, String> {
+        let who = |text: &String| {
+            [Excluded::Owner, Excluded::Requester]
+                .into_iter()
+                .find(|who| excluded(*who) == text)
+                .ok_or_else(|| format!("excluded {text:?}"))
+        };
+        Ok(Requirement {
+            required: self.required,
+            from: self.from.clone(),
+            all_of: self.all_of.clone(),
+            not: self.not.iter().map(who).collect::<Result<_, _>>()?,
+            delay: Duration::from_micros(self.delay),
+            expires_in: Duration::from_micros(self.expires_in),
+            confirm: self.confirm.clone(),
+        })
+    }
+}
+
+fn excluded(who: Excluded) -> &'static str {
+    match who {
+        Excluded::Owner => "owner",
+        Excluded::Requester => "requester",
+    }
+}
+
+/// Parameters as JSON. Decimals keep their digits.
+pub(crate) fn params_json(params: &Params) -> Map<String, Value> {
+    params.iter().map(|(name, value)| (name.clone(), param_json(value))).collect()
+}
+
+fn param_json(value: &ParamValue) -> Value {
+    match value {
+        ParamValue::Null => Value::Null,
+        ParamValue::Bool(value) => Value::Bool(*value),
+        ParamValue::Integer(value) => (*value).into(),
+        ParamValue::Decimal(value) => json!({ "decimal": value.to_string() }),
+        ParamValue::String(value) => value.as_str().into(),
+        ParamValue::List(values) => values.iter().map(param_json).collect(),
+        ParamValue::Object(fields) => {
+            // A marker keeps an object that looks like a decimal apart from one.
+            let fields: Map<String, Value> =
+                fields.iter().map(|(name, value)| (name.clone(), param_json(value))).collect();
+            json!({ "object": fields })
+        }
+    }
+}
+
+fn param(value: &Value) -> ParamValue {
+    match value {
+        Value::Null => ParamValue::Null,
+        Value::Bool(value) => ParamValue::Bool(*value),
+        Value::Number(number) => {
+            number.as_i64().map_or_else(|| ParamValue::String(number.to_string()), ParamValue::Integer)
+        }
+        Value::String(text) => ParamValue::String(text.clone()),
+        Value::Array(values) => ParamValue::List(values.iter().map(param).collect()),
+        Value::Object(fields) => match (fields.get("decimal"), fields.get("object")) {
+            (Some(Value::String(digits)), None) => {
+                digits.parse().map_or_else(|_| ParamValue::String(digits.clone()), ParamValue::Decimal)
+            }
+            (None, Some(Value::Object(fields))) => {
+                ParamValue::Object(fields.iter().map(|(name, value)| (name.clone(), param(value))).collect())
+            }
+            _ => ParamValue::Null,
+        },
+    }
+}

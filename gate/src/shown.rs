@@ -1,0 +1,153 @@
+//! What people are shown of a request, and the digests that bind an approval and a permit to it.
+//!
+//! Shown, and covered by `headers_digest`, are the headers of the caller that will be sent, without
+//! those that change from one try to the next ([`is_volatile`]) and those that the gate itself sets or
+//! takes off. Credentials are digested as they are and shown masked.
+
+use bytes::Bytes;
+use rules::Request;
+use rules::request::Content;
+
+/// Headers that tell nothing of what is asked, and differ between two tries of one call. Lower case.
+const VOLATILE: [&str; 27] = [
+    "date",
+    "user-agent",
+    "traceparent",
+    "tracestate",
+    "baggage",
+    "b3",
+    "x-b3-traceid",
+    "x-b3-spanid",
+    "x-b3-parentspanid",
+    "x-b3-sampled",
+    "x-b3-flags",
+    "x-request-id",
+    "x-correlation-id",
+    "request-id",
+    "x-amzn-trace-id",
+    "x-cloud-trace-context",
+    "x-datadog-trace-id",
+    "x-datadog-parent-id",
+    "x-datadog-sampling-priority",
+    "sentry-trace",
+    "x-stainless-retry-count",
+    "x-stainless-read-timeout",
+    "x-stainless-timeout",
+    "amz-sdk-request",
+    "amz-sdk-invocation-id",
+    "x-amz-date",
+    "x-stripe-client-telemetry",
+];
+
+/// A request as an approval and a permit see it.
+#[derive(Debug, Clone)]
+pub(crate) struct Shown {
+    pub(crate) headers: Vec<(String, Bytes)>,
+    pub(crate) headers_digest: String,
+    /// Over method, target, content and headers: what an approval is bound to.
+    pub(crate) digest: String,
+}
+
+impl Shown {
+    pub(crate) fn of(request: &Request) -> Shown {
+        let upstream = &request.upstream.config;
+        let set_by_gate = |name: &str| {
+            matches!(name, "host" | "content-length" | "content-digest" | "expect")
+                || name.starts_with("holdshort-")
+                || upstream.headers_set.contains_key(name)
+                || upstream.headers_remove.iter().any(|glob| covers(glob, name))
+        };
+        let headers: Vec<(String, Bytes)> = request
+            .head
+            .headers
+            .iter()
+            .filter(|(name, value)| !is_volatile(name, value, request) && !set_by_gate(name))
+            .cloned()
+            .collect();
+        let headers_digest = permit::headers_digest(headers.iter().map(|(name, value)| (name.as_str(), &**value)));
+        let content = content(request);
+        let (method, target) = (&request.head.method, &request.target);
+        // None of the four can hold a line feed.
+        let digest = permit::content_digest(format!("{method}\n{target}\n{content}\n{headers_digest}").as_bytes());
+        Shown { headers, headers_digest, digest }
+    }
+
+    /// For eyes: credentials masked, other bytes than text replaced.
+    pub(crate) fn masked(&self) -> Vec<(String, String)> {
+        let show = |(name, value): &(String, Bytes)| {
+            let text = if is_credential(name) { mask(value) } else { String::from_utf8_lossy(value).into_owned() };
+            (name.clone(), text)
+        };
+        self.headers.iter().map(show).collect()
+    }
+}
+
+/// What is asked, without what names the one try: of a tool's call its name and arguments, not the
+/// message's id nor `_meta`; of anything else the digest of the body.
+pub(crate) fn content(request: &Request) -> String {
+    match &request.content {
+        Content::Mcp(message) if message.tool().is_some() => {
+            let arguments = message.arguments().map(ToString::to_string).unwrap_or_default();
+            permit::content_digest(format!("{:?}\n{arguments}", message.tool().unwrap_or_default()).as_bytes())
+        }
+        _ => request.content_digest.clone(),
+    }
+}
+
+/// Whether a header may differ between two tries of the same call.
+pub(crate) fn is_volatile(name: &str, value: &[u8], request: &Request) -> bool {
+    let mcp = matches!(request.content, Content::Mcp(_));
+    VOLATILE.contains(&name)
+        // A signature over the date: who signed is compared in its place.
+        || (name == "authorization" && value.starts_with(b"AWS4-HMAC-SHA256"))
+        || (mcp && (name.starts_with("mcp-") || name == "last-event-id" || name == "content-digest"))
+}
+
+fn is_credential(name: &str) -> bool {
+    const TELLING: [&str; 9] =
+        ["authorization", "cookie", "token", "secret", "password", "api-key", "apikey", "credential", "signature"];
+    TELLING.iter().any(|word| name.contains(word)) || name.ends_with("-key")
+}
+
+/// Keeps the scheme and the last four characters of what is long enough to spare them.
+fn mask(value: &[u8]) -> String {
+    let text = String::from_utf8_lossy(value);
+    let (scheme, secret) = text.split_once(' ').map_or(("", &*text), |(scheme, secret)| (scheme, secret));
+    let count = secret.chars().count();
+    let tail: String = if count >= 24 { secret.chars().skip(count - 4).collect() } else { String::new() };
+    let space = if scheme.is_empty() { "" } else { " " };
+    format!("{scheme}{space}......{tail}")
+}
+
+/// Whether a glob of header names (`*` stands for any text) covers a name.
+fn covers(glob: &str, name: &str) -> bool {
+    let Some((first, rest)) = glob.split_once('*') else { return glob.eq_ignore_ascii_case(name) };
+    let Some(left) = name.strip_prefix(&*first.to_ascii_lowercase()) else { return false };
+    if rest.is_empty() {
+        return true;
+    }
+    left.char_indices()
+        .map(|(at, _)| at)
+        .chain([left.len()])
+        .any(|at| left.get(at..).is_some_and(|left| covers(rest, left)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn globs_cover_what_they_say() {
+        assert!(covers("impersonate-*", "impersonate-user"));
+        assert!(covers("*-Secret", "my-secret"));
+        assert!(covers("x-*-y", "x-a-b-y"));
+        assert!(!covers("x-*-y", "x-y"));
+        assert!(!covers("impersonate", "impersonate-user"));
+    }
+
+    #[test]
+    fn a_credential_is_never_shown_whole() {
+        assert_eq!(mask(b"Bearer sk_live_0123456789abcdefghijkl"), "Bearer ......ijkl");
+        assert_eq!(mask(b"short"), "......");
+    }
+}
