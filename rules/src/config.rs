@@ -5,6 +5,7 @@
 //! [`load::Secrets`]; checking needs none.
 
 mod check;
+mod fault;
 mod findings;
 pub mod load;
 mod merge;
@@ -29,7 +30,7 @@ use serde::Deserialize;
 pub struct Config {
     pub proxy: Proxy,
     pub admin: Admin,
-    /// `sqlite:PATH` (relative to the configuration's folder) or `postgres://...`.
+    /// `sqlite:PATH` (relative to the configuration's folder). Empty: it stands in a secret that was not looked up.
     pub database: Secret,
     pub permit: Permit,
     pub record: Record,

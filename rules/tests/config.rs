@@ -5,10 +5,14 @@
 mod bad;
 #[path = "config/committed.rs"]
 mod committed;
+#[path = "config/forms.rs"]
+mod forms;
 #[path = "config/hostile.rs"]
 mod hostile;
 #[path = "config/merge.rs"]
 mod merge;
+#[path = "config/printed.rs"]
+mod printed;
 #[path = "config/secrets.rs"]
 mod secrets;
 #[path = "config/support.rs"]

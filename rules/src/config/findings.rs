@@ -136,7 +136,14 @@ impl Snippet<'_> {
         let rest: Vec<char> = self.line.chars().skip(self.before).take(60).collect();
         let end = match rest.first() {
             Some(quote @ ('"' | '\'')) => rest.iter().skip(1).position(|c| c == quote).map_or(1, |at| at + 2),
-            _ => rest.iter().position(|c| matches!(c, ',' | ':' | '}' | ']' | ' ' | '\t')).unwrap_or(rest.len()),
+            _ => {
+                let ends = |at: usize, c: char| match c {
+                    ',' | '}' | ']' | ' ' | '\t' => true,
+                    ':' => rest.get(at + 1).is_none_or(|next| next.is_whitespace()),
+                    _ => false,
+                };
+                rest.iter().enumerate().position(|(at, c)| ends(at, *c)).unwrap_or(rest.len())
+            }
         };
         end.max(1)
     }

@@ -1,4 +1,4 @@
-//! From the operator's texts to a [`Config`](super::Config), or to findings that say file, line and column.
+//! From the operator's texts to a [`Config`], or to findings that say file, line and column.
 //!
 //! The steps: each text becomes a tree ([`super::node`]), the trees are merged ([`super::merge`]), secrets
 //! are put in ([`super::secrets`]), the raw types are read ([`super::reader`], [`super::raw`]), and they are
@@ -32,8 +32,8 @@ pub trait Secrets {
     /// # Errors
     /// The file cannot be read.
     fn file(&self, path: &str) -> Result<String, String>;
-    /// `false`: nothing is looked up, and what a secret would decide is not checked.
-    fn known(&self) -> bool {
+    /// `false`: a secret that is not found is no fault, and what it would decide is not checked.
+    fn required(&self) -> bool {
         true
     }
 }
@@ -51,8 +51,33 @@ impl Secrets for NoSecrets {
         Err(format!("{path} is not looked up"))
     }
 
-    fn known(&self) -> bool {
+    fn required(&self) -> bool {
         false
+    }
+}
+
+/// For what works on the store beside a running gate: secrets that are there are used, those that are not are
+/// placeholders. A database that stands in a missing one is the empty text.
+#[derive(Clone, Copy)]
+pub struct Optional<'s>(pub &'s dyn Secrets);
+
+impl Secrets for Optional<'_> {
+    fn variable(&self, name: &str) -> Result<String, String> {
+        self.0.variable(name)
+    }
+
+    fn file(&self, path: &str) -> Result<String, String> {
+        self.0.file(path)
+    }
+
+    fn required(&self) -> bool {
+        false
+    }
+}
+
+impl std::fmt::Debug for Optional<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Optional")
     }
 }
 

@@ -22,7 +22,8 @@ pub(super) use values::{At, Duration, Named, OneOrMany, Size};
 
 /// Configuration of a Holdshort gate: one file, or a folder of such files that are merged.
 ///
-/// `${NAME}`, `${NAME:-default}` and a value that is wholly `file:PATH` stand in any text; `$${` is a plain `${`.
+/// `${NAME}` and `${NAME:-default}` may stand in any text (`$${` is a plain `${`); a text that is wholly `file:PATH` is
+/// replaced by that file (`file://...` is left as it is).
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(title = "Holdshort configuration")]

@@ -10,12 +10,12 @@
 //! takes numbers and booleans as they are written.
 
 use std::cell::RefCell;
-use std::fmt::Display;
 
 use serde::de::value::{StrDeserializer, U32Deserializer};
 use serde::de::{self, DeserializeSeed, IntoDeserializer, Visitor};
 
 use super::Place;
+use super::fault::Fault;
 use super::findings::{error, nearest};
 use super::load::{Finding, Source};
 use super::node::{Key, Kind, Mark, Node};
@@ -68,84 +68,6 @@ pub(super) fn place(sources: &[Source], mark: Mark) -> Place {
     Place { file, line: mark.line.max(1), column: mark.column.max(1) }
 }
 
-/// Why a value cannot be read.
-#[derive(Debug)]
-pub(super) struct Fault {
-    code: &'static str,
-    message: String,
-    help: Option<String>,
-    mark: Option<Mark>,
-    /// The message says what is wanted; what was found is added where the node is known.
-    add_found: bool,
-}
-
-impl Fault {
-    fn at(mut self, node: &Node) -> Fault {
-        if self.mark.is_none() {
-            self.mark = Some(node.mark);
-            if self.add_found {
-                self.message = format!("{}, found {}", self.message, node.what());
-            }
-            if node.substituted {
-                self.help = None;
-            }
-        }
-        self
-    }
-}
-
-impl Display for Fault {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for Fault {}
-
-impl de::Error for Fault {
-    /// `expected something` in the message makes the finding end in what was found; help follows a newline.
-    fn custom<T: Display>(message: T) -> Fault {
-        let text = message.to_string();
-        let (message, help) = match text.split_once('\n') {
-            Some((message, help)) => (message.to_owned(), Some(help.to_owned())),
-            None => (text, None),
-        };
-        let add_found = message.starts_with("expected ");
-        Fault { code: "bad-value", message, help, mark: None, add_found }
-    }
-
-    fn invalid_type(_: de::Unexpected<'_>, expected: &dyn de::Expected) -> Fault {
-        let mut fault = Fault::custom(format_args!("expected {expected}"));
-        fault.code = "wrong-type";
-        fault
-    }
-
-    fn invalid_value(unexpected: de::Unexpected<'_>, expected: &dyn de::Expected) -> Fault {
-        Fault::invalid_type(unexpected, expected)
-    }
-
-    fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Fault {
-        let help = nearest(variant, expected.iter().copied()).map(|word| format!("did you mean `{word}`?"));
-        let words: Vec<String> = expected.iter().map(|word| format!("`{word}`")).collect();
-        let message = match words.as_slice() {
-            [one] => format!("expected {one}"),
-            [first @ .., last] => format!("expected {} or {last}", first.join(", ")),
-            [] => "expected nothing".to_owned(),
-        };
-        Fault { code: "unknown-word", message, help, mark: None, add_found: true }
-    }
-
-    fn missing_field(field: &'static str) -> Fault {
-        Fault {
-            code: "missing-key",
-            message: format!("the key `{field}` is missing here"),
-            help: None,
-            mark: None,
-            add_found: false,
-        }
-    }
-}
-
 #[derive(Clone, Copy)]
 struct Given<'n, 'r, 's> {
     node: &'n Node,
@@ -159,7 +81,7 @@ impl<'n> Given<'n, '_, '_> {
             fault.help = Some("put it in quotes if it is meant as a text".to_owned());
         }
         if matches!(self.node.kind, Kind::Null) {
-            fault.help = Some("take the key out, or give it a value".to_owned());
+            fault.help = Some("take the key out, or give it a value; `{}` is a map without entries".to_owned());
         }
         fault.at(self.node)
     }
@@ -177,13 +99,7 @@ impl<'n> Given<'n, '_, '_> {
             Kind::Number(text) => text.as_str(),
             _ => self.substituted().ok_or_else(|| self.wrong(expected))?,
         };
-        text.parse().map_err(|_| Fault::custom_expected("a whole number").at(self.node))
-    }
-}
-
-impl Fault {
-    fn custom_expected(what: &str) -> Fault {
-        de::Error::custom(format_args!("expected {what}"))
+        text.parse().map_err(|_| Fault::expected("expected a whole number").at(self.node))
     }
 }
 
@@ -192,7 +108,7 @@ macro_rules! integers {
         $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
             let value = self.integer(&visitor)?;
             let value = <$kind>::try_from(value)
-                .map_err(|_| Fault::custom_expected(&format!("a whole number from {} to {}", <$kind>::MIN, <$kind>::MAX)).at(self.node))?;
+                .map_err(|_| Fault::expected(&format!("expected a whole number from {} to {}", <$kind>::MIN, <$kind>::MAX)).at(self.node))?;
             visitor.$visit(value).map_err(|fault: Fault| fault.at(self.node))
         })*
     };
@@ -213,7 +129,7 @@ impl<'de> de::Deserializer<'de> for Given<'_, '_, '_> {
                 } else {
                     match text.parse::<f64>() {
                         Ok(value) if value.is_finite() => visitor.visit_f64(value),
-                        _ => Err(Fault::custom_expected("a decimal number")),
+                        _ => Err(Fault::expected("expected a decimal number")),
                     }
                 }
             }
@@ -231,7 +147,7 @@ impl<'de> de::Deserializer<'de> for Given<'_, '_, '_> {
         };
         match value {
             Some(value) => visitor.visit_bool(value).map_err(|fault: Fault| fault.at(self.node)),
-            None => Err(Fault::custom_expected("`true` or `false`").at(self.node)),
+            None => Err(Fault::expected("expected `true` or `false`").at(self.node)),
         }
     }
 
@@ -291,6 +207,10 @@ impl<'de> de::Deserializer<'de> for Given<'_, '_, '_> {
     fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Fault> {
         match &self.node.kind {
             Kind::List(items) if items.len() == len => self.deserialize_seq(visitor),
+            Kind::List(items) => {
+                let message = format!("expected a list of {len}, found one of {}", items.len());
+                Err(Fault { add_found: false, ..Fault::expected(&message) }.at(self.node))
+            }
             _ => Err(self.wrong(&format!("a list of {len}").as_str())),
         }
     }
@@ -424,7 +344,11 @@ impl Entries<'_, '_, '_> {
                 Some("take the key out; it would have no effect".to_owned()),
             ),
             None => {
-                let help = nearest(&key.name, fields.iter().copied())
+                // Guesses only for the first faults: a file with thousands is not one that somebody mistyped.
+                let few = self.reader.faults.borrow().len() < 50;
+                let help = few
+                    .then(|| nearest(&key.name, fields.iter().copied()))
+                    .flatten()
                     .map(|field| format!("did you mean `{field}`?"))
                     .or_else(|| (!fields.is_empty()).then(|| format!("known here: {}", fields.join(", "))));
                 error("unknown-key", place, format!("unknown key `{}`", super::node::shortened(&key.name)), help)

@@ -16,7 +16,8 @@ pub(super) fn resolve(node: &mut Node, secrets: &dyn Secrets, sources: &[Source]
         Kind::List(items) => items.iter_mut().for_each(|item| resolve(item, secrets, sources, faults)),
         Kind::Map(entries) => entries.iter_mut().for_each(|(_, value)| resolve(value, secrets, sources, faults)),
         Kind::Text(text) => {
-            let found = match text.strip_prefix("file:") {
+            // `file://...` is a URI, which MCP servers use for what they offer.
+            let found = match text.strip_prefix("file:").filter(|path| !path.starts_with("//")) {
                 Some(path) => file(path.trim(), secrets),
                 None if text.contains("${") => variables(text, secrets),
                 None => return,
@@ -59,14 +60,14 @@ fn file(path: &str, secrets: &dyn Secrets) -> Result<Found, Fault> {
     if path.is_empty() {
         return Err(Fault { code: "secret-syntax", message: "`file:` names no file".to_owned(), help: None });
     }
-    if !secrets.known() {
-        return Ok(Found { text: String::new(), substituted: true, unresolved: true });
-    }
-    let text = secrets.file(path).map_err(|why| Fault {
-        code: "secret-missing",
-        message: format!("`file:{path}` cannot be read: {why}"),
-        help: None,
-    })?;
+    let text = match secrets.file(path) {
+        Ok(text) => text,
+        Err(_) if !secrets.required() => return Ok(Found { text: String::new(), substituted: true, unresolved: true }),
+        Err(why) => {
+            let message = format!("`file:{path}` cannot be read: {why}");
+            return Err(Fault { code: "secret-missing", message, help: None });
+        }
+    };
     let text = text.trim_end_matches(['\r', '\n']).to_owned();
     bounded(Found { text, substituted: true, unresolved: false }, &format!("file:{path}"))
 }
@@ -111,29 +112,24 @@ fn variables(text: &str, secrets: &dyn Secrets) -> Result<Found, Fault> {
                 help: Some("write `$${` for a plain `${`".to_owned()),
             });
         }
-        if secrets.known() {
-            found.substituted = true;
-            match (secrets.variable(name), default) {
-                (Ok(value), Some(default)) if value.is_empty() => found.text.push_str(default),
-                (Ok(value), _) => found.text.push_str(&value),
-                (Err(_), Some(default)) => found.text.push_str(default),
-                (Err(why), None) => {
-                    return Err(Fault {
-                        code: "secret-missing",
-                        message: format!("`${{{name}}}` has no value: {why}"),
-                        help: Some(format!("set it, or give a default: `${{{name}:-...}}`")),
-                    });
-                }
+        found.substituted = true;
+        match (secrets.variable(name), default) {
+            (Ok(value), Some(default)) if value.is_empty() => found.text.push_str(default),
+            (Ok(value), _) => found.text.push_str(&value),
+            (Err(_), Some(default)) => found.text.push_str(default),
+            (Err(_), None) if !secrets.required() => {
+                found.unresolved = true;
+                found.text.push_str("placeholder");
             }
-            found = bounded(found, name)?;
-        } else if let Some(default) = default {
-            found.substituted = true;
-            found.text.push_str(default);
-        } else {
-            found.substituted = true;
-            found.unresolved = true;
-            found.text.push_str("placeholder");
+            (Err(why), None) => {
+                return Err(Fault {
+                    code: "secret-missing",
+                    message: format!("`${{{name}}}` has no value: {why}"),
+                    help: Some(format!("set it, or give a default: `${{{name}:-...}}`")),
+                });
+            }
         }
+        found = bounded(found, name)?;
     }
     found.text.push_str(rest);
     Ok(found)

@@ -2,7 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use holdshort_rules::Ruleset;
 use holdshort_rules::config::load::{NoSecrets, Source, load};
 use holdshort_rules::config::schema;
 
@@ -58,7 +60,10 @@ fn yaml_files(folder: &Path) -> Vec<PathBuf> {
 
 fn loads(paths: &[PathBuf]) {
     match load(sources(paths), &NoSecrets) {
-        Ok((_, findings)) if findings.list.is_empty() => {}
+        Ok((config, findings)) if findings.list.is_empty() => match Ruleset::compile(Arc::new(config)) {
+            Ok(rules) => assert!(rules.warnings().is_empty(), "{paths:?}: {:?}", rules.warnings()),
+            Err(findings) => panic!("{paths:?}: {findings}"),
+        },
         Ok((_, findings)) | Err(findings) => panic!("{findings}"),
     }
 }

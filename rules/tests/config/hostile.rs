@@ -1,8 +1,10 @@
 //! Texts made to break the loader: it answers with findings, soon, and never panics.
 
 use std::fmt::Write;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use holdshort_rules::Ruleset;
 use holdshort_rules::config::load::{NoSecrets, load};
 use proptest::prelude::*;
 
@@ -74,7 +76,10 @@ fn never_panics(text: &str) {
     for result in [load(vec![source("a.yaml", text)], &NoSecrets), load(vec![source("a.yaml", text)], &Made::default())]
     {
         match result {
-            Ok((_, findings)) => drop(findings.to_string()),
+            Ok((config, findings)) => {
+                drop(findings.to_string());
+                drop(Ruleset::compile(Arc::new(config)));
+            }
             Err(findings) => assert!(findings.has_errors() && !findings.to_string().is_empty()),
         }
     }

@@ -1,7 +1,7 @@
 //! What stands for a secret: found, defaulted, missing, never shown.
 
 use holdshort_rules::config::Config;
-use holdshort_rules::config::load::{Findings, load};
+use holdshort_rules::config::load::{Findings, Optional, load};
 
 use crate::support::{Made, files, source};
 
@@ -94,4 +94,17 @@ fn checking_needs_no_secrets_and_invents_no_faults() {
     let (config, findings) = files(&[("gate.yaml", text)]).unwrap_or_else(|findings| panic!("{findings}"));
     assert!(findings.list.is_empty(), "{findings}");
     assert!(!config.enforce);
+    assert_eq!(config.database.expose(), "", "no file is opened by the name of a placeholder");
+}
+
+#[test]
+fn secrets_may_be_optional() {
+    let load = |text: String| load(vec![source("gate.yaml", &text)], &Optional(&made()));
+    let keys = "permit: { keys: \"${NOWHERE}\" }";
+    let text = format!("database: \"sqlite:${{PORT}}.db\"\n{keys}\n{}", header("file:absent"));
+    let (config, findings) = load(text).unwrap_or_else(|findings| panic!("{findings}"));
+    assert!(findings.list.is_empty(), "{findings}");
+    assert_eq!(config.database.expose(), "sqlite:9000.db");
+    let (config, _) = load(format!("database: \"sqlite:${{NOWHERE}}.db\"\n{API}")).unwrap();
+    assert_eq!(config.database.expose(), "");
 }

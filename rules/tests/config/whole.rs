@@ -1,12 +1,20 @@
 //! Every key of the documented example arrives where the rest of the program looks for it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use holdshort_rules::Ruleset;
 use holdshort_rules::config::*;
 
 use crate::support::good;
 
 const WHOLE: &str = include_str!("whole.yaml");
+
+#[test]
+fn it_compiles_to_rules() {
+    let rules = Ruleset::compile(Arc::new(good(WHOLE))).unwrap_or_else(|findings| panic!("{findings}"));
+    assert!(rules.warnings().is_empty(), "{:?}", rules.warnings());
+}
 
 #[test]
 fn the_gate_is_read() {

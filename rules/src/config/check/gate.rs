@@ -100,6 +100,9 @@ impl Checker<'_> {
 
     pub(super) fn database(&mut self, raw: Option<At<String>>) -> Secret {
         let Some(at) = raw else { return Secret::new("sqlite:holdshort.db".to_owned()) };
+        if self.unresolved.contains(&at.mark) {
+            return Secret::new(String::new());
+        }
         let url = at.value.trim();
         if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             self.error("not-supported", at.mark, "PostgreSQL is not supported yet", Some("use `sqlite:PATH`"));

@@ -70,12 +70,12 @@ impl Checker<'_> {
         }
         let upstream = texts(raw.upstream);
         let known = self.names.upstreams.clone();
-        for name in upstream.iter().filter(|at| !at.value.contains(['*', '?', '[', '{'])) {
+        for name in upstream.iter().filter(|at| !at.value.contains(['*', '?', '[', '{', '\\'])) {
             self.refer("upstream", "upstreams", name, &known);
         }
         let project = texts(raw.project);
         let known = self.names.projects.clone();
-        for name in project.iter().filter(|at| !at.value.contains(['*', '?', '[', '{'])) {
+        for name in project.iter().filter(|at| !at.value.contains(['*', '?', '[', '{', '\\'])) {
             self.refer("project", "projects", name, &known);
         }
         Policy {
@@ -109,9 +109,14 @@ impl Checker<'_> {
         }
     }
 
-    /// An empty text is a glob that matches nothing that exists: a slip.
+    /// An empty text matches nothing that exists, and no name holds a bracket: slips, and a policy that never matches
+    /// may be the one that was to deny.
     fn globs(&mut self, given: Vec<At<String>>) -> Vec<String> {
         for at in &given {
+            if at.value.contains(['[', ']', '{', '}']) {
+                let help = "a glob has `*` and `?`; several go in a list: `[read_*, list_*]`";
+                self.error("bad-value", at.mark, "this glob matches nothing", Some(help));
+            }
             if at.value.trim().is_empty() {
                 self.error("bad-value", at.mark, "this glob is empty", Some("write `\"*\"` for any"));
             }

@@ -98,7 +98,9 @@ impl Checker<'_> {
             }
             let message = format!("`{}` is not the name of an action", shortened(&at.value));
             let help = match words.trim_matches('_') {
-                "" => "actions are named in `snake_case`, such as `issue_refund`".to_owned(),
+                words if !words.starts_with(|c: char| c.is_ascii_lowercase()) || *words == at.value => {
+                    "actions are named in `snake_case`, such as `issue_refund`".to_owned()
+                }
                 words => format!("actions are named in `snake_case`: `{words}`"),
             };
             self.error("bad-name", at.mark, message, Some(&help));
@@ -211,7 +213,10 @@ impl Checker<'_> {
         let mut body = IndexMap::new();
         for (name, value) in &raw.0 {
             if !pointer(&name.value) || name.value.is_empty() {
-                let help = format!("did you mean `/{}`?", shortened(&name.value).replace('.', "/"));
+                let help = match name.value.as_str() {
+                    text if text.is_empty() || text.contains(['/', '~']) => "such as `/customer/id`".to_owned(),
+                    text => format!("did you mean `/{}`?", shortened(text).replace('.', "/")),
+                };
                 let message = format!("`{}` is not a JSON pointer", shortened(&name.value));
                 self.error("bad-pointer", name.mark, message, Some(&help));
             }
@@ -283,7 +288,9 @@ fn template(path: &str) -> Result<(), Wrong> {
     let wrong = |message: String, help: Option<&str>| Err((message, help.map(str::to_owned)));
     if !path.starts_with('/') {
         let message = format!("`{}` is not a path", shortened(path));
-        return Err((message, Some(format!("paths begin with `/`: `/{}`", shortened(path.trim_start_matches('*'))))));
+        let method = !path.is_empty() && path.bytes().all(|b| b.is_ascii_uppercase());
+        let help = if method { format!("for every path: `{path} /**`") } else { "paths begin with `/`".to_owned() };
+        return Err((message, Some(help)));
     }
     if let Some((before, _)) = path.split_once('?').or_else(|| path.split_once('#')) {
         let help = format!("write `{{ path: {}, query: {{ name: value }} }}`", shortened(before));
@@ -293,7 +300,7 @@ fn template(path: &str) -> Result<(), Wrong> {
         return wrong("a path has no spaces".to_owned(), None);
     }
     let mut names: Vec<&str> = Vec::new();
-    let segments: Vec<&str> = path.trim_end_matches('/').split('/').skip(1).collect();
+    let segments: Vec<&str> = path.strip_suffix('/').unwrap_or(path).split('/').skip(1).collect();
     for segment in segments {
         if segment.is_empty() || segment == "." || segment == ".." {
             return wrong("no request has such a path: empty and dot segments are refused".to_owned(), None);

@@ -127,7 +127,7 @@ impl Checker<'_> {
     }
 
     fn mount(&mut self, upstream: &str, at: &At<String>, taken: &mut Taken) -> String {
-        let path = at.value.trim_end_matches('/');
+        let path = at.value.strip_suffix('/').unwrap_or(&at.value);
         let plain = |segment: &str| {
             !segment.is_empty()
                 && segment != "."
@@ -223,7 +223,7 @@ impl Checker<'_> {
                 let help = (lower == "host").then_some("`preserve_host: true` sends the agent's Host on");
                 self.error("bad-header", name.mark, message, help);
             }
-            let text = value.value.trim();
+            let text = value.value.0.trim();
             if text.chars().any(|c| c.is_control() && c != '\t') {
                 self.error(
                     "bad-header",
@@ -240,9 +240,10 @@ impl Checker<'_> {
         let mut remove = Vec::new();
         for at in texts(raw.remove) {
             let glob = at.value.to_ascii_lowercase();
-            if !is_token(&glob.replace(['?', '[', ']', '{', '}', ','], "x")) {
-                let message = format!("`{}` is not a header name or glob", shortened(&at.value));
-                self.error("bad-header", at.mark, message, None);
+            if !is_token(&glob) || glob.matches('*').count() > 1 {
+                let message = format!("`{}` does not name headers", shortened(&at.value));
+                let help = "a header name, or one `*` for any run of characters: `x-internal-*`";
+                self.error("bad-header", at.mark, message, Some(help));
             }
             remove.push(glob);
         }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::gate::Hold;
 use super::route::Route;
-use super::values::{Address, At, Duration, Named, OneOrMany, Size, WebUrl};
+use super::values::{Address, At, Duration, Named, OneOrMany, Plain, Size, WebUrl};
 use crate::config::{Protocol, Unmatched};
 
 /// A service behind the gate. At least one of `at`, `host` and `listen` says how agents reach it.
@@ -78,8 +78,8 @@ pub(in crate::config) struct BoundListen {
 #[serde(default, deny_unknown_fields)]
 pub(in crate::config) struct Headers {
     /// Headers the gate sets, in place of any that the agent sent: `authorization: "Bearer ${API_KEY}"`.
-    pub(in crate::config) set: Option<At<Named<String>>>,
-    /// Headers taken off: a name or glob, or a list.
+    pub(in crate::config) set: Option<At<Named<Plain>>>,
+    /// Headers taken off: a name, or a glob with one `*`, or a list of these.
     pub(in crate::config) remove: Option<OneOrMany<At<String>>>,
 }
 

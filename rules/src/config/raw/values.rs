@@ -1,5 +1,7 @@
 //! The small values: durations, sizes, addresses; and the wrappers that carry places.
 
+mod duration;
+mod size;
 mod text;
 mod window;
 
@@ -11,7 +13,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 
-pub(in crate::config) use text::{Address, Duration, Origin, Plain, Size, Source, WebUrl, pointer};
+pub(in crate::config) use duration::Duration;
+pub(in crate::config) use size::Size;
+pub(in crate::config) use text::{Address, Origin, Plain, Source, WebUrl, pointer};
 pub(in crate::config) use window::Window;
 
 use crate::config::node::Mark;

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::fmt::Formatter;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::time::Duration as Span;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
@@ -33,155 +32,6 @@ macro_rules! words {
             }
         }
     };
-}
-
-/// `90s`, `10m`, `1h30m`, `2d`, `500ms`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(in crate::config) struct Duration(pub(in crate::config) Span);
-
-const DURATION: &str = "expected a duration such as `60s`, `10m` or `1h`";
-const UNITS: [(&str, u64); 5] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
-
-impl Duration {
-    pub(in crate::config) fn read(text: &str) -> Option<Duration> {
-        let mut rest = text;
-        let mut millis: u64 = 0;
-        if rest.is_empty() {
-            return None;
-        }
-        while !rest.is_empty() {
-            let digits = rest.find(|c: char| !c.is_ascii_digit())?;
-            let (number, after) = rest.split_at(digits);
-            let letters = after.find(|c: char| c.is_ascii_digit()).unwrap_or(after.len());
-            let (unit, after) = after.split_at(letters);
-            let (_, size) = UNITS.iter().find(|(name, _)| *name == unit)?;
-            millis = millis.checked_add(number.parse::<u64>().ok()?.checked_mul(*size)?)?;
-            rest = after;
-        }
-        Some(Duration(Span::from_millis(millis)))
-    }
-}
-
-impl<'de> Deserialize<'de> for Duration {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-        struct Words;
-        impl Visitor<'_> for Words {
-            type Value = Duration;
-
-            fn expecting(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a duration such as `60s`, `10m` or `1h`")
-            }
-
-            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Duration, E> {
-                Err(E::custom(format_args!("{DURATION}\nadd the unit: `{number}s`, `{number}m`")))
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Duration, E> {
-                Duration::read(text.trim()).ok_or_else(|| E::custom(DURATION))
-            }
-        }
-        deserializer.deserialize_any(Words)
-    }
-}
-
-impl JsonSchema for Duration {
-    fn schema_name() -> Cow<'static, str> {
-        "Duration".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "description": "`60s`, `10m`, `1h30m`, `500ms`, `2d`" })
-    }
-}
-
-impl<'de> Deserialize<'de> for crate::config::raw::HoldTime {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Words;
-        impl Visitor<'_> for Words {
-            type Value = crate::config::raw::HoldTime;
-
-            fn expecting(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
-                f.write_str("`auto` or a duration such as `50s`")
-            }
-
-            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Self::Value, E> {
-                Err(E::custom(format_args!("expected `auto` or a duration such as `50s`\nadd the unit: `{number}s`")))
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-                match text {
-                    "auto" => Ok(Self::Value::Auto),
-                    _ => Duration::read(text)
-                        .map(Self::Value::For)
-                        .ok_or_else(|| E::custom("expected `auto` or a duration such as `50s`")),
-                }
-            }
-        }
-        deserializer.deserialize_any(Words)
-    }
-}
-
-impl JsonSchema for crate::config::raw::HoldTime {
-    fn schema_name() -> Cow<'static, str> {
-        "HoldTime".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "description": "`auto`, or a duration such as `50s`" })
-    }
-}
-
-/// `1MiB`, `64KiB`, or bytes as a number.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(in crate::config) struct Size(pub(in crate::config) u64);
-
-impl Size {
-    fn read(text: &str) -> Option<Size> {
-        let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-        let (number, unit) = text.split_at(digits);
-        let size: u64 = match unit.trim_start() {
-            "" | "B" => 1,
-            "KiB" => 1 << 10,
-            "MiB" => 1 << 20,
-            "GiB" => 1 << 30,
-            "kB" | "KB" => 1_000,
-            "MB" => 1_000_000,
-            _ => return None,
-        };
-        number.parse::<u64>().ok()?.checked_mul(size).map(Size)
-    }
-}
-
-impl<'de> Deserialize<'de> for Size {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Size, D::Error> {
-        struct Words;
-        impl Visitor<'_> for Words {
-            type Value = Size;
-
-            fn expecting(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a size such as `64KiB` or `1MiB`")
-            }
-
-            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Size, E> {
-                u64::try_from(number).map(Size).map_err(|_| E::custom("expected a size such as `64KiB` or `1MiB`"))
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Size, E> {
-                Size::read(text.trim()).ok_or_else(|| E::custom("expected a size such as `64KiB` or `1MiB`"))
-            }
-        }
-        deserializer.deserialize_any(Words)
-    }
-}
-
-impl JsonSchema for Size {
-    fn schema_name() -> Cow<'static, str> {
-        "Size".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": ["string", "integer"], "minimum": 0, "description": "`64KiB`, `1MiB`, or a number of bytes" })
-    }
 }
 
 /// `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`.
@@ -249,7 +99,8 @@ words!(
             _ => return Err("expected a URL with `http://` or `https://`"),
         };
         if !url.username().is_empty() || url.password().is_some() {
-            return Err("expected a URL without user and password\nset them in `headers: { set: { authorization: ... } }`");
+            // Not `expected ...`: the password is not to be repeated.
+            return Err("a URL here has no user and password\nset them in `headers: { set: { authorization: ... } }`");
         }
         if url.query().is_some() || url.fragment().is_some() {
             return Err("expected a URL without `?` and `#`");
