@@ -54,6 +54,7 @@ pub struct Upstream {
 
 /// What the routes say of a request.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "made once for each call and taken apart at once")]
 pub enum Routed {
     Action(Hit),
     /// A route with `pass: true`, or `unmatched: pass`. Where [`Ruleset::body_need`] asked for the

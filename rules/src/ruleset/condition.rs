@@ -20,6 +20,11 @@ use crate::decision::{Caller, Risk};
 use crate::request::Request;
 
 const LONGEST: usize = 2000;
+/// The parser and the interpreter recurse; these bound how deep.
+const DEEPEST_BRACKETS: usize = 16;
+const MOST_SIGNS: usize = 300;
+const DEEPEST_TREE: usize = 40;
+const TOO_LARGE: &str = "the expression is too large: split it into several policies";
 /// `all` within `all`: three would let a caller's lists cost cubic time.
 const DEEPEST_MACROS: usize = 2;
 /// A double keeps all decimals of so many digits apart.
@@ -76,16 +81,11 @@ impl Condition {
     /// # Errors
     /// What is wrong with the expression, in a sentence.
     pub(super) fn compile(source: &str) -> Result<Condition, String> {
-        if source.len() > LONGEST {
-            return Err(format!("the expression is longer than {LONGEST} characters"));
-        }
-        let program = Program::compile(source).map_err(|errors| {
-            let first = errors.errors.first().map(|error| error.msg.clone()).unwrap_or_default();
-            format!("\"{source}\" is not a CEL expression: {first}")
-        })?;
+        bounds(source)?;
+        let program = parse(source)?;
         let mut reader = Reader::default();
         reader.read(program.expression(), &mut Vec::new(), 0)?;
-        let Reader { mut needs, may_need, guards, all_params, request, agent, risk, now } = reader;
+        let Reader { mut needs, may_need, guards, all_params, request, agent, risk, now, .. } = reader;
         needs.retain(|name| !may_need.contains(name));
         Ok(Condition { program, needs, may_need, guards, all_params, request, agent, risk, now })
     }
@@ -183,6 +183,8 @@ struct Reader {
     agent: bool,
     risk: bool,
     now: bool,
+    /// Of the node that is being read.
+    depth: usize,
 }
 
 const REQUEST: [&str; 5] = ["method", "path", "query", "host", "headers"];
@@ -191,6 +193,16 @@ const RISK: [&str; 2] = ["tier", "score"];
 
 impl Reader {
     fn read<'e>(&mut self, expr: &'e IdedExpr, bound: &mut Vec<&'e str>, macros: usize) -> Result<(), String> {
+        self.depth += 1;
+        if self.depth > DEEPEST_TREE {
+            return Err(TOO_LARGE.to_owned());
+        }
+        self.look(expr, bound, macros)?;
+        self.depth -= 1;
+        Ok(())
+    }
+
+    fn look<'e>(&mut self, expr: &'e IdedExpr, bound: &mut Vec<&'e str>, macros: usize) -> Result<(), String> {
         if let Some((root, field, test)) = selected(expr)
             && !bound.contains(&root)
         {
@@ -311,6 +323,44 @@ impl Reader {
             _ => {}
         }
     }
+}
+
+/// The parser takes some hundred kilobytes of stack for each level of brackets, so it gets its own.
+fn parse(source: &str) -> Result<Program, String> {
+    const STACK: usize = 64 * 1024 * 1024;
+    let compile = || {
+        Program::compile(source).map_err(|errors| {
+            let first = errors.errors.first().map(|error| error.msg.clone()).unwrap_or_default();
+            format!("\"{source}\" is not a CEL expression: {first}")
+        })
+    };
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, compile);
+        thread
+            .map_err(|error| format!("cannot read conditions: {error}"))?
+            .join()
+            .map_err(|_| format!("\"{source}\" is not a CEL expression"))?
+    })
+}
+
+/// Bounds what the parser is given. Brackets within strings count too: that only refuses more.
+fn bounds(source: &str) -> Result<(), String> {
+    if source.len() > LONGEST {
+        return Err(format!("the expression is longer than {LONGEST} characters"));
+    }
+    let (mut depth, mut signs) = (0_usize, 0_usize);
+    for c in source.chars() {
+        match c {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth = depth.saturating_sub(1),
+            c if c.is_alphanumeric() || c.is_whitespace() || matches!(c, '_' | '"' | '\'') => {}
+            _ => signs += 1,
+        }
+        if depth > DEEPEST_BRACKETS || signs > MOST_SIGNS {
+            return Err(TOO_LARGE.to_owned());
+        }
+    }
+    Ok(())
 }
 
 /// `root.field` and `root["field"]`.

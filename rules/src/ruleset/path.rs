@@ -23,13 +23,14 @@ pub(super) enum Segment {
 }
 
 /// How much a segment narrows, most first. Two templates that match the same path compare by their
-/// lists of these: literal before capture before `*` before `**`, segment by segment, and a template
-/// that ends before one that goes on with `**`.
+/// lists of these: literal before capture before `*` before `**`, segment by segment. A template that
+/// ends comes before one that goes on with `**`, and after one that goes on with anything else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Narrows {
     Literal,
     Capture,
     One,
+    End,
     Rest,
 }
 
@@ -77,7 +78,7 @@ impl Template {
             Segment::One => Narrows::One,
             Segment::Rest(_) => Narrows::Rest,
         };
-        self.segments.iter().map(narrows).collect()
+        self.segments.iter().map(narrows).chain([Narrows::End]).collect()
     }
 
     /// The captured names and their decoded values; `None` where the path does not match.

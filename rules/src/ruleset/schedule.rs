@@ -53,11 +53,14 @@ impl Schedule {
         })
     }
 
-    /// The next instant after `at` from which calls are blocked, if it comes within a week.
+    /// The first instant from `at` on at which calls are blocked, if it comes within a week.
     ///
     /// The state can only change where local time passes a boundary, or where the zone's offset
     /// changes and so steps over one.
     pub(super) fn next_blocked(&self, at: Timestamp) -> Option<Timestamp> {
+        if self.blocks(at) {
+            return Some(at);
+        }
         let today = self.zone.to_datetime(at).date();
         let mut boundaries: Vec<Timestamp> = Vec::new();
         for ahead in 0..=AHEAD {
@@ -65,7 +68,7 @@ impl Schedule {
             for minute in self.minutes() {
                 let (hour, minute) = (i8::try_from(minute / 60).ok()?, i8::try_from(minute % 60).ok()?);
                 let ambiguous = self.zone.to_ambiguous_timestamp(date.at(hour, minute, 0, 0));
-                boundaries.extend(ambiguous.clone().earlier());
+                boundaries.extend(ambiguous.earlier());
                 boundaries.extend(ambiguous.later());
             }
         }

@@ -1,1 +1,126 @@
+//! JSON-RPC messages as text.
 
+use super::*;
+use crate::request::{BodyFraming, HttpVersion};
+
+fn head(headers: &[(&str, &str)]) -> Head {
+    Head {
+        version: HttpVersion::Http11,
+        method: "POST".to_owned(),
+        host: "a".to_owned(),
+        path: "/".to_owned(),
+        query: None,
+        headers: headers.iter().map(|(n, v)| ((*n).to_owned(), bytes::Bytes::copy_from_slice(v.as_bytes()))).collect(),
+        expects_continue: false,
+        upgrade: None,
+        body_framing: BodyFraming::None,
+    }
+}
+
+fn rows(table: &str) -> impl Iterator<Item = &str> {
+    table.lines().map(str::trim).filter(|line| !line.is_empty())
+}
+
+#[test]
+fn what_is_no_single_message_is_refused() {
+    for row in rows(
+        r#"
+        -32700 {"jsonrpc":"2.0","id":1,"method":"ping"
+        -32700 {"jsonrpc":"2.0","method":"tools/list","Method":"tools/call","id":1}
+        -32700 {"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","Name":"b"}}
+        -32600 [{"jsonrpc":"2.0","id":1,"method":"tools/list"},{"jsonrpc":"2.0","id":2,"method":"tools/call"}]
+        -32600 []
+        -32600 1
+        -32600 {}
+        -32600 {"id":1,"method":"ping"}
+        -32600 {"jsonrpc":"1.0","id":1,"method":"ping"}
+        -32600 {"jsonrpc":2.0,"id":1,"method":"ping"}
+        -32600 {"jsonrpc":"2.0","id":1}
+        -32600 {"jsonrpc":"2.0","id":1,"METHOD":"ping"}
+        -32600 {"jsonrpc":"2.0","id":1,"method":"ping","result":{}}
+        -32600 {"jsonrpc":"2.0","id":1,"method":""}
+        -32600 {"jsonrpc":"2.0","id":1,"method":7}
+        -32600 {"jsonrpc":"2.0","id":1,"method":"tools/call "}
+        -32600 {"jsonrpc":"2.0","id":1,"method":"tools/c\u200ball"}
+        -32600 {"jsonrpc":"2.0","method":"tools/call","params":{"name":"a"}}
+        -32600 {"jsonrpc":"2.0","method":"initialize"}
+        -32600 {"jsonrpc":"2.0","id":null,"method":"tools/call","params":{"name":"a"}}
+        -32600 {"jsonrpc":"2.0","id":1.5,"method":"ping"}
+        -32600 {"jsonrpc":"2.0","id":[1],"method":"ping"}
+        -32600 {"jsonrpc":"2.0","id":{},"method":"ping"}
+        -32600 {"jsonrpc":"2.0","id":1,"method":"notifications/initialized"}
+        -32602 {"jsonrpc":"2.0","id":1,"method":"tools/call"}
+        -32602 {"jsonrpc":"2.0","id":1,"method":"tools/call","params":[]}
+        -32602 {"jsonrpc":"2.0","id":1,"method":"tools/call","params":{}}
+        -32602 {"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":7}}
+        -32602 {"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a\u200b"}}
+        -32602 {"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"ａ"}}
+        -32602 {"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":" a"}}
+        -32602 {"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":"{\"amount\":9999}"}}
+        -32602 {"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":[1]}}
+        "#,
+    ) {
+        let (code, body) = row.split_once(' ').unwrap();
+        match Message::read(body.as_bytes(), &head(&[])) {
+            Ok(message) => panic!("accepted: {row} as {message:?}"),
+            Err(error) => {
+                assert_eq!(error.rpc_code.map(|code| code.to_string()).as_deref(), Some(code), "{row}: {error}")
+            }
+        }
+    }
+}
+
+#[test]
+fn messages_are_read_after_unescaping() {
+    let body = br#"{"jsonrpc":"2.0","id":"a","method":"tools\u002fcall",
+        "params":{"name":"delete_file","arguments":{"path":"/x"},"_meta":{"progressToken":7}}}"#;
+    let message = Message::read(body, &head(&[])).unwrap();
+    assert_eq!(message.tool(), Some("delete_file"));
+    assert_eq!(message.arguments().unwrap().to_string(), r#"{"path":"/x"}"#);
+    assert_eq!(message.progress_token, Some(Json::Number("7".to_owned())));
+    assert_eq!(message.id, Some(Json::String("a".to_owned())));
+    assert!(!message.is_protocol());
+}
+
+#[test]
+fn the_session_is_held_together_without_a_route() {
+    for (body, protocol) in [
+        (r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}"#, true),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#, true),
+        (r#"{"jsonrpc":"2.0","method":"notifications/cancelled"}"#, true),
+        (r#"{"jsonrpc":"2.0","id":1,"result":{}}"#, true),
+        (r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":""}}"#, true),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"file:///etc/passwd"}}"#, false),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"prompts/get","params":{"name":"x"}}"#, false),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"Tools/Call"}"#, false),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"tools//call"}"#, false),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"something/new"}"#, false),
+    ] {
+        let message = Message::read(body.as_bytes(), &head(&[])).unwrap();
+        assert_eq!(message.is_protocol(), protocol, "{body}");
+    }
+}
+
+#[test]
+fn headers_that_mirror_the_body_say_the_same() {
+    const CALL: &str = r#"{"jsonrpc":"2.0","id":5,"method":"tools/call","params":{"name":"delete file"}}"#;
+    const READ: &str = r#"{"jsonrpc":"2.0","id":5,"method":"resources/read","params":{"uri":"file:///x"}}"#;
+    let read = |body: &str, headers: &[(&str, &str)]| Message::read(body.as_bytes(), &head(headers));
+    assert!(read(CALL, &[("mcp-method", "tools/call"), ("mcp-name", "delete file")]).is_ok());
+    assert!(read(CALL, &[("mcp-name", "=?base64?ZGVsZXRlIGZpbGU=?=")]).is_ok());
+    assert!(read(READ, &[("mcp-method", "resources/read"), ("mcp-name", "file:///x")]).is_ok());
+    for (body, headers) in [
+        (CALL, ("mcp-method", "tools/list")),
+        (CALL, ("mcp-name", "safe")),
+        (CALL, ("mcp-name", "=?base64?c2FmZQ==?=")),
+        (CALL, ("mcp-name", "=?base64?!?=")),
+        (CALL, ("mcp-method", "Tools/Call")),
+        (READ, ("mcp-name", "file:///y")),
+        (r#"{"jsonrpc":"2.0","id":5,"result":{}}"#, ("mcp-method", "tools/list")),
+        (r#"{"jsonrpc":"2.0","id":5,"method":"ping"}"#, ("mcp-name", "x")),
+    ] {
+        let error = read(body, &[headers]).unwrap_err();
+        assert_eq!((error.status, error.rpc_code), (400, Some(-32020)), "{headers:?}");
+        assert_eq!(error.rpc_id, Some(Json::Number("5".to_owned())));
+    }
+}
