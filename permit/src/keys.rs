@@ -166,11 +166,8 @@ impl KeyRing {
         let folder = Folder::at(folder)?;
         let lock = folder.lock()?;
         let keys = folder.read(&lock)?;
-        // "Newest" must stay decidable when two rotations fall into one second.
-        let last = keys.iter().map(|key| key.info.created_at).max();
-        let created_at = last.map_or(now, |last| now.max(last.saturating_add(1)));
         // The new key first: were this cut short, two keys would be listed, never none.
-        let added = folder.add(&lock, algorithm, created_at)?;
+        let added = folder.add(&lock, algorithm, now)?;
         for key in keys {
             if key.info.retired_at.is_none() {
                 folder.retire(&lock, &key.info, now, now.saturating_add(keep_for.max(0)))?;

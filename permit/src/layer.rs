@@ -36,7 +36,8 @@ type Clock = dyn Fn() -> i64 + Send + Sync;
 
 /// Puts a [`Verifier`] in front of a service. The body is read whole, verified, and handed on as it was;
 /// [`Verified`] is in the request's extensions. Works for services whose body can be made of bytes:
-/// `axum::body::Body`, `http_body_util::Full<Bytes>`.
+/// `axum::body::Body`, `http_body_util::Full<Bytes>`. What hyper received becomes such a one by
+/// `request.map(axum::body::Body::new)` before it comes here.
 #[derive(Clone)]
 pub struct PermitLayer {
     settings: Arc<Settings>,

@@ -11,7 +11,7 @@ pub use claims::{Claims, Decision, IntentClaims};
 pub use digest::{content_digest, header_names, headers_digest};
 pub use keys::{Algorithm, HmacSigner, KeyError, KeyInfo, KeyRing};
 pub use layer::PermitLayer;
-pub use verify::{KeySet, KeySetError, Presented, Refused, Verified, Verifier};
+pub use verify::{KeySet, KeySetError, Opened, Presented, Refused, Verified, Verifier};
 
 /// `typ` of a request permit.
 pub const PERMIT_TYPE: &str = "permit+jwt";

@@ -19,6 +19,7 @@ use source::Source;
 use used::Used;
 
 pub use keyset::{KeySet, KeySetError};
+pub use token::Opened;
 
 /// The request as the service received it.
 #[derive(Debug, Clone, Copy)]
@@ -284,8 +285,8 @@ impl Verifier {
         let Some(source) = &self.source else { return self.verify_head(token, method, target, now) };
         self.adopt(source.when_old(now).await);
         match self.verify_head(token, method, target, now) {
-            Err(Refused::UnknownKey(kid)) => {
-                self.adopt(source.when_unknown(now, || self.keys().get(&kid).is_some()).await);
+            Err(Refused::UnknownKey(_)) => {
+                self.adopt(source.when_unknown(now).await);
                 self.verify_head(token, method, target, now)
             }
             settled => settled,

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every check and every test, in one order, the quick ones first.
 
 use crate::failure::Failure;
-use crate::machine::Surroundings;
+use crate::machine::{Surroundings, prints};
 use crate::need::{self, Need};
 use crate::steps::Steps;
 use crate::totals::Totals;
@@ -87,6 +87,9 @@ fn tests(surroundings: &Surroundings) -> Result<Option<String>, Failure> {
     let mut totals = Totals::default();
     let mut test = run::cargo(surroundings, &["test", "--workspace", "--no-fail-fast"]);
     test.env("HOLDSHORT_TEST_TOOLS", surroundings.test_tools());
+    if let Some(option) = tools::node_option(&prints("node", &["--version"]).unwrap_or_default()) {
+        test.env("NODE_OPTIONS", option);
+    }
     let result = run::watched(&mut test, |line| totals.read(line));
     println!("tests: {totals}");
     match result {

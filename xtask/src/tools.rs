@@ -73,6 +73,13 @@ fn npm(pins: &Path, into: &Path) -> Result<String, Failure> {
     Ok("npm packages installed".into())
 }
 
+/// What a Node.js that prints this version must be started with. Before 20 the Web Crypto API is not a global, which
+/// clients of today expect, and Debian 12 has 18.
+pub(crate) fn node_option(version: &str) -> Option<&'static str> {
+    let major = version.strip_prefix('v')?.split('.').next()?.parse::<u32>().ok()?;
+    (major < 20).then_some("--experimental-global-webcrypto")
+}
+
 /// The text of a file, where it exists.
 fn read(file: &Path) -> Option<String> {
     fs::read_to_string(file).ok()
@@ -156,6 +163,14 @@ mod tests {
         discard(&stamp, &result).unwrap();
         discard(&stamp, &result).unwrap();
         assert!(!result.exists());
+    }
+
+    #[test]
+    fn an_old_node_is_helped_and_a_new_one_left_alone() {
+        assert_eq!(node_option("v18.20.4"), Some("--experimental-global-webcrypto"));
+        for version in ["v20.20.2", "v24.1.0", "", "unknown"] {
+            assert_eq!(node_option(version), None, "{version}");
+        }
     }
 
     #[test]

@@ -79,6 +79,8 @@ class Verifier:
                 raise Refused(f"the permit is malformed: {name}")
         if type(claims["iat"]) is not int or type(claims["exp"]) is not int:
             raise Refused("the permit is malformed: iat and exp are integers")
+        if not isinstance(claims.get("headers"), list):
+            raise Refused("the permit is malformed: headers is a list")
         if not 0 < claims["exp"] - claims["iat"] <= LONGEST_LIFETIME:
             raise Refused("the permit's lifetime is not one that a gate gives")
 

@@ -265,6 +265,19 @@ fn another_algorithm_gets_its_own_key_and_the_first_stays_listed() {
 }
 
 #[test]
+fn a_retired_key_never_signs_again() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("keys");
+    let retired = KeyRing::open(&folder, Algorithm::Es256, NOW).unwrap().list()[0].kid.clone();
+    KeyRing::rotate(&folder, Algorithm::EdDsa, NOW + 1, 60).unwrap();
+    // Back to the first algorithm, and to a clock that was set back.
+    let ring = KeyRing::open(&folder, Algorithm::Es256, NOW - 1000).unwrap();
+    assert_ne!(ring.list()[0].kid, retired);
+    assert_eq!(ring.list()[0].retired_at, None);
+    assert_eq!(KeyRing::open(&folder, Algorithm::Es256, NOW).unwrap().list()[0], ring.list()[0]);
+}
+
+#[test]
 fn debug_output_holds_no_private_key() {
     let parent = tempfile::tempdir().unwrap();
     let folder = parent.path().join("keys");

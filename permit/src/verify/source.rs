@@ -48,10 +48,11 @@ impl Source {
         self.fetch(now).await
     }
 
-    /// Fetches for the sake of a key that `known` does not find yet. `None`: look again, or give up.
-    pub(super) async fn when_unknown(&self, now: i64, known: impl Fn() -> bool) -> Option<Value> {
+    /// Fetches for the sake of a key that is not known, after whatever fetch is under way. `None`: that one
+    /// may have brought it; else it stays unknown.
+    pub(super) async fn when_unknown(&self, now: i64) -> Option<Value> {
         let _turn = self.turn.lock().await;
-        if known() { None } else { self.fetch(now).await }
+        self.fetch(now).await
     }
 
     async fn fetch(&self, now: i64) -> Option<Value> {

@@ -457,6 +457,17 @@ fn intent_permits_with_a_shared_secret_are_refused_unless_enabled() {
     assert!(matches!(verifier(&ring).accept_shared_secret("support", b"short"), Err(KeyError::ShortSecret(5))));
 }
 
+#[test]
+fn a_token_of_either_kind_can_be_looked_at_without_its_request() {
+    let ring = ring(Algorithm::Rs256);
+    let keys = KeySet::from_jwks(&ring.jwks(NOW)).unwrap();
+    assert_eq!(keys.open(&ring.sign(&claims(0)).unwrap()), Ok(Opened::Request(claims(0))));
+    assert_eq!(keys.open(&ring.sign_intent(&intent_claims(0)).unwrap()), Ok(Opened::Intent(intent_claims(0))));
+    let forge = Forge::new();
+    assert_eq!(keys.open(&forge.token(&header(), &payload())), Err(Refused::UnknownKey("k".to_owned())));
+    assert_eq!(keys.open(&forge.token(&with(header(), "typ", json!("JWT")), &payload())), Err(Refused::Kind));
+}
+
 /// A source of key sets that counts how often it was asked.
 fn counted(answers: Vec<Option<Value>>) -> (Verifier, std::sync::Arc<std::sync::atomic::AtomicUsize>) {
     let asked = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::{KeySet, Refused};
+use crate::{Claims, INTENT_PERMIT_TYPE, IntentClaims, PERMIT_TYPE};
 
 /// Longer ones are refused unread; a permit has about one kilobyte.
 const LONGEST: usize = 16 * 1024;
@@ -26,6 +27,29 @@ struct Header {
     x5u: Option<IgnoredAny>,
     x5c: Option<IgnoredAny>,
     crit: Option<IgnoredAny>,
+}
+
+/// A token whose kind, key, algorithm and signature are right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Opened {
+    Request(Claims),
+    Intent(IntentClaims),
+}
+
+impl KeySet {
+    /// Reads a token of either kind that one of these keys signed.
+    ///
+    /// It may be dead, used, or meant for somebody else: this is for looking at a permit. A service lets a
+    /// request in by [`crate::Verifier`] alone.
+    ///
+    /// # Errors
+    /// It is malformed, of neither kind, or not signed by one of these keys.
+    pub fn open(&self, token: &str) -> Result<Opened, Refused> {
+        match open(token, PERMIT_TYPE, self) {
+            Err(Refused::Kind) => open(token, INTENT_PERMIT_TYPE, self).map(Opened::Intent),
+            outcome => outcome.map(Opened::Request),
+        }
+    }
 }
 
 /// Checks kind, algorithm and signature with the key set; returns the payload as claims.

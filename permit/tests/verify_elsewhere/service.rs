@@ -1,20 +1,29 @@
-//! A service of `docs/verify` as a process of its own, and the key set that it fetches.
+//! A service behind permits, most of them processes of their own, and the key set that it fetches.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use serde_json::Value;
+use axum::{Extension, Json, Router};
+use holdshort_permit::{KeySet, PermitLayer, Verified, Verifier};
+use serde_json::{Value, json};
 
 use super::Call;
 
 pub(crate) struct Service {
-    process: Child,
     address: String,
-    /// What the Node service runs in; goes with it.
-    _folder: Option<tempfile::TempDir>,
+    _running: Running,
+}
+
+/// What ends with the service.
+enum Running {
+    Process(Child, #[expect(dead_code, reason = "removed when dropped")] Option<tempfile::TempDir>),
+    #[expect(dead_code, reason = "its tasks end when dropped")]
+    Tasks(tokio::runtime::Runtime),
 }
 
 pub(crate) struct Answer {
@@ -24,6 +33,26 @@ pub(crate) struct Answer {
 }
 
 impl Service {
+    /// In this process, as README.md shows it.
+    pub(crate) fn axum(jwks: &str, issuer: &str) -> Service {
+        let jwks = jwks.to_owned();
+        let verifier = Verifier::new(KeySet::default(), "payments").issuer(issuer).keys_from(move || {
+            let url = jwks.clone();
+            async move { Ok(tokio::task::spawn_blocking(move || fetch(&url)).await?) }
+        });
+        let executed = Arc::new(AtomicUsize::new(0));
+        let handler = move |Extension(permit): Extension<Verified>| async move {
+            let executed = executed.fetch_add(1, Ordering::SeqCst) + 1;
+            Json(json!({ "intent_id": permit.claims.intent_id, "executed": executed }))
+        };
+        let app = Router::new().fallback(handler).layer(PermitLayer::new(verifier).check_headers());
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        runtime.spawn(async move { axum::serve(listener, app).await });
+        Service { address, _running: Running::Tasks(runtime) }
+    }
+
     pub(crate) fn python(jwks: &str, issuer: &str) -> Service {
         let mut command = Command::new(tool("venv/bin/python"));
         command.arg("-B").arg(example("python/service.py"));
@@ -43,15 +72,27 @@ impl Service {
         Service::start(command, jwks, issuer, Some(folder))
     }
 
+    pub(crate) fn go(jwks: &str, issuer: &str) -> Service {
+        let folder = tempfile::tempdir().unwrap();
+        for file in ["go.mod", "permit.go", "service.go"] {
+            std::fs::copy(example("go").join(file), folder.path().join(file)).unwrap();
+        }
+        for arguments in [&["mod", "tidy"][..], &["build", "-o", "service", "."]] {
+            let done = Command::new("go").args(arguments).current_dir(&folder).status().expect("running go");
+            assert!(done.success(), "go {arguments:?}");
+        }
+        Service::start(Command::new(folder.path().join("service")), jwks, issuer, Some(folder))
+    }
+
     fn start(mut command: Command, jwks: &str, issuer: &str, folder: Option<tempfile::TempDir>) -> Service {
         command.args(["--jwks", jwks, "--issuer", issuer, "--audience", "payments", "--port", "0", "--check-headers"]);
         let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("starting the service");
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("listening on ").map(str::to_owned);
-        let mut service = Service { process, address: String::new(), _folder: folder };
-        service.address = address.unwrap_or_else(|| panic!("the service did not start: {line:?}"));
-        service
+        let running = Running::Process(process, folder);
+        let address = address.unwrap_or_else(|| panic!("the service did not start: {line:?}"));
+        Service { address, _running: running }
     }
 
     pub(crate) fn call(&self, call: &Call) -> Answer {
@@ -91,10 +132,22 @@ fn read_json(body: &str) -> Value {
     serde_json::from_str(&body[start..end]).unwrap_or_else(|error| panic!("{error}: {body:?}"))
 }
 
-impl Drop for Service {
+/// A GET as plain as can be.
+fn fetch(url: &str) -> Value {
+    let (host, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let mut stream = TcpStream::connect(host).unwrap();
+    write!(stream, "GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    read_json(answer.split_once("\r\n\r\n").unwrap().1)
+}
+
+impl Drop for Running {
     fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        if let Running::Process(process, _) = self {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
     }
 }
 

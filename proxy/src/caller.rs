@@ -1,0 +1,94 @@
+//! The connection of whoever asks: writing to it, and noticing that it is gone.
+
+use std::future::Future;
+use std::pin::pin;
+
+use bytes::Bytes;
+use pingora_core::protocols::http::ServerSession;
+use pingora_http::ResponseHeader;
+
+/// INVARIANT: the request's body has been read to its end, so that anything that still arrives is
+/// either the next request or the end of the connection.
+pub(crate) struct Caller<'a> {
+    session: &'a mut ServerSession,
+    gone: bool,
+}
+
+impl<'a> Caller<'a> {
+    pub(crate) fn new(session: &'a mut ServerSession) -> Caller<'a> {
+        // A pipelined request waits for its turn; it must not be taken for a broken one.
+        session.set_pipelining_enabled(true);
+        Caller { session, gone: false }
+    }
+
+    pub(crate) fn is_gone(&self) -> bool {
+        self.gone
+    }
+
+    /// Resolves when the caller hangs up.
+    pub(crate) async fn hung_up(&mut self) {
+        if !self.gone {
+            while self.session.read_body_or_idle(true).await.is_ok() {}
+            self.gone = true;
+        }
+    }
+
+    /// Does `work` to its end, and takes note when the caller hangs up meanwhile.
+    pub(crate) async fn meanwhile<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        loop {
+            if self.gone {
+                return work.await;
+            }
+            tokio::select! {
+                biased;
+                done = &mut work => return done,
+                () = self.hung_up() => {}
+            }
+        }
+    }
+
+    /// Writes the head of an answer with a body, framed as this connection needs it.
+    pub(crate) async fn head(&mut self, mut head: Box<ResponseHeader>) {
+        let bare = matches!(head.status.as_u16(), 204 | 304) || self.session.req_header().method == http::Method::HEAD;
+        if !bare
+            && !self.session.is_http2()
+            && self.session.req_header().version == http::Version::HTTP_11
+            && !head.headers.contains_key(http::header::CONTENT_LENGTH)
+        {
+            let chunked = http::HeaderValue::from_static("chunked");
+            self.gone |= head.insert_header(http::header::TRANSFER_ENCODING, chunked).is_err();
+        }
+        if !self.gone {
+            self.gone = self.session.write_response_header(head).await.is_err();
+        }
+    }
+
+    pub(crate) async fn body(&mut self, part: Bytes) {
+        if !self.gone && !part.is_empty() {
+            self.gone = self.session.write_response_body(part, false).await.is_err();
+        }
+    }
+
+    /// The answer is whole. Says whether the caller got it all.
+    pub(crate) async fn end(&mut self) -> bool {
+        if !self.gone {
+            self.gone = self.session.write_response_body(Bytes::new(), true).await.is_err();
+        }
+        !self.gone
+    }
+
+    /// Head, body and end at once.
+    pub(crate) async fn answer(&mut self, head: Box<ResponseHeader>, body: Bytes) -> bool {
+        self.head(head).await;
+        if self.session.req_header().method != http::Method::HEAD {
+            self.body(body).await;
+        }
+        self.end().await
+    }
+
+    /// Whether the head of an answer has been written.
+    pub(crate) fn told(&self) -> bool {
+        self.session.response_written().is_some_and(|head| !head.status.is_informational())
+    }
+}

@@ -1,0 +1,58 @@
+//! Waiting for people, on the caller's open connection.
+//!
+//! Ends with a verdict, with the caller hanging up, or with the caller's patience. Draining reaches a
+//! held call through the gate, which wakes it.
+
+use std::time::{Duration, Instant};
+
+use gate::{Approved, Hold, StoredAnswer, Wake};
+use tokio::time::{MissedTickBehavior, interval_at, sleep_until};
+
+use crate::answer::Stop;
+use crate::caller::Caller;
+use crate::mcp::Progress;
+use crate::signs::HeldCall;
+
+/// How often a caller that reads an event stream gets a sign of life.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
+
+/// What a hold ended with, where it goes on.
+#[derive(Debug)]
+pub(crate) enum Woken {
+    Approved(Approved),
+    Answered(StoredAnswer),
+}
+
+/// Waits until `until`.
+///
+/// # Errors
+/// The verdict is no, the caller is gone, or its patience is over.
+pub(crate) async fn wait(
+    hold: &mut Hold,
+    caller: &mut Caller<'_>,
+    until: Instant,
+    mut progress: Option<&mut Progress>,
+    _held: HeldCall,
+) -> Result<Woken, Stop> {
+    let mut over = std::pin::pin!(sleep_until(until.into()));
+    let mut sign = interval_at(tokio::time::Instant::now() + SIGN_OF_LIFE, SIGN_OF_LIFE);
+    sign.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            biased;
+            woken = hold.wake() => return match woken {
+                Wake::Connect(approved) => Ok(Woken::Approved(approved)),
+                Wake::Answered(answer) => Ok(Woken::Answered(answer)),
+                Wake::Refused(refusal) => Err(refusal.into()),
+            },
+            () = caller.hung_up() => return Err(Stop::Gone),
+            () = &mut over => return Err(hold.pending().into()),
+            _ = sign.tick(), if progress.is_some() => {
+                if let Some(progress) = progress.as_deref_mut() {
+                    let event = progress.next(&hold.waiting_for(), until.saturating_duration_since(Instant::now()));
+                    caller.body(event).await;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Listening sockets and the loop that accepts from them.
+//!
+//! Listeners are bound once, at start. A reload may change what is mounted on them; a changed address
+//! needs a restart.
+
+use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pingora_core::apps::ServerApp;
+use pingora_core::listeners::tls::Acceptor;
+use pingora_core::protocols::l4::stream::Stream as Plain;
+use pingora_core::protocols::{GetSocketDigest, SocketDigest, Stream};
+use pingora_proxy::HttpProxy;
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::gateway::Gateway;
+
+pub(crate) mod tls;
+
+/// Thousands may connect at once after a restart.
+const BACKLOG: i32 = 8192;
+/// A peer that vanished without a word is noticed after about two minutes.
+const KEEPALIVE: Duration = Duration::from_secs(60);
+const KEEPALIVE_EVERY: Duration = Duration::from_secs(20);
+/// No descriptors are left, or the like: it passes.
+const AFTER_ERROR: Duration = Duration::from_millis(50);
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// One bound listener.
+pub(crate) struct Listener {
+    pub(crate) socket: TcpListener,
+    pub(crate) app: Arc<HttpProxy<Gateway>>,
+    pub(crate) tls: Option<Arc<Acceptor>>,
+}
+
+/// # Errors
+/// The address is taken or not ours.
+pub(crate) fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    // Accepted connections inherit these.
+    socket
+        .set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE_EVERY).with_retries(3))?;
+    socket.set_tcp_nodelay(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+impl Listener {
+    /// Accepts until `stopping` says so; then waits for the connections it has, which `stopping` tells
+    /// to end after what they are doing.
+    pub(crate) async fn run(self, mut stopping: watch::Receiver<bool>) {
+        let mut connections = JoinSet::new();
+        let told = stopping.clone();
+        loop {
+            tokio::select! {
+                biased;
+                _ = stopping.changed() => break,
+                Some(_) = connections.join_next(), if !connections.is_empty() => {}
+                accepted = self.socket.accept() => match accepted {
+                    Ok((stream, _)) => {
+                        connections.spawn(serve(stream, self.app.clone(), self.tls.clone(), told.clone()));
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "a connection cannot be accepted");
+                        tokio::time::sleep(AFTER_ERROR).await;
+                    }
+                },
+            }
+        }
+        drop(self.socket);
+        ServerApp::cleanup(&*self.app).await;
+        while connections.join_next().await.is_some() {}
+    }
+}
+
+async fn serve(
+    tcp: TcpStream,
+    app: Arc<HttpProxy<Gateway>>,
+    tls: Option<Arc<Acceptor>>,
+    stopping: watch::Receiver<bool>,
+) {
+    let digest = SocketDigest::from_raw_fd(tcp.as_raw_fd());
+    let mut plain = Plain::from(tcp);
+    plain.set_socket_digest(digest);
+    let stream: Stream = match tls {
+        None => Box::new(plain),
+        Some(acceptor) => match tokio::time::timeout(HANDSHAKE, acceptor.tls_handshake(plain)).await {
+            Ok(Ok(stream)) => Box::new(stream),
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "a TLS handshake failed");
+                return;
+            }
+            Err(_) => return,
+        },
+    };
+    app.process_new(stream, &stopping).await;
+}

@@ -1,0 +1,338 @@
+//! One call, step by step, in a straight line: read, identify, mount, body, match, decide, hold,
+//! release, answer. Whatever stops it on the way is a [`Stop`] and becomes the answer here.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use gate::{Agent, Call, IntentId, StoredAnswer, Submitted};
+use pingora_core::protocols::http::ServerSession;
+use pingora_error::{BError, Error, ErrorType};
+use pingora_http::ResponseHeader;
+use rules::Request;
+use rules::config::{HoldTimeout, Upstream};
+use rules::request::Head;
+use rules::ruleset::{BodyNeed, Hit, Mounted, Routed};
+
+use crate::answer::{Answer, Rpc, Stop, problem};
+use crate::caller::Caller;
+use crate::gateway::Gateway;
+use crate::hold::{self, Woken};
+use crate::pass::{self, Passing};
+use crate::patience::{self, Announced};
+use crate::release::{self, Way, stamp};
+use crate::signs::{self, HeldCall};
+use crate::upstream::request::From;
+use crate::upstream::{Line, Snapshot};
+use crate::{body, identify, mcp, request_head};
+
+/// How a call goes on after the walk.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// The answer has been written.
+    Answered,
+    /// pingora streams it.
+    Pass(Box<Passing>),
+}
+
+/// What is known of a call while it is walked: what an answer to it needs.
+#[derive(Debug)]
+pub(crate) struct Asking {
+    request_id: String,
+    admin_url: String,
+    upstream: Option<Arc<str>>,
+    pub(crate) intent: Option<IntentId>,
+    mcp: Option<mcp::Asked>,
+    /// An event stream has been opened while the call was held.
+    streaming: bool,
+}
+
+impl Asking {
+    pub(crate) fn request_id(&self) -> &str {
+        &self.request_id
+    }
+
+    /// The upstream has answered.
+    pub(crate) fn answered(&self, status: u16) {
+        if let Some(upstream) = &self.upstream {
+            let outcome = match status {
+                200..300 => "answered_2xx",
+                300..400 => "answered_3xx",
+                400..500 => "answered_4xx",
+                _ => "answered_5xx",
+            };
+            signs::call(upstream, outcome);
+        }
+    }
+
+    pub(crate) fn rewriting(&self, call: &Request) -> Option<mcp::Rewriting> {
+        self.mcp.as_ref()?.rewriting(call, self.streaming)
+    }
+}
+
+/// Walks one call to its end.
+///
+/// # Errors
+/// The answer could not be written, or broke off: the connection must not be used again.
+pub(crate) async fn walk(gateway: &Gateway, session: &mut ServerSession) -> Result<Next, BError> {
+    let snapshot = gateway.lines.of(gateway.gate.rules());
+    let mut asking = Asking {
+        request_id: gateway.ids.next(),
+        admin_url: snapshot.rules.config().admin.url.clone(),
+        upstream: None,
+        intent: None,
+        mcp: None,
+        streaming: false,
+    };
+    match steps(gateway, &snapshot, session, &mut asking).await {
+        Ok(next) => Ok(next),
+        Err(stop) => {
+            tell(gateway, session, &asking, &stop).await?;
+            Ok(Next::Answered)
+        }
+    }
+}
+
+async fn steps(
+    gateway: &Gateway,
+    snapshot: &Arc<Snapshot>,
+    session: &mut ServerSession,
+    asking: &mut Asking,
+) -> Result<Next, Stop> {
+    let arrived = Instant::now();
+    let rules = &snapshot.rules;
+    let mut head = request_head::read(session, &snapshot.reading)?;
+    // Keys come off before anything else sees the path or the headers.
+    let presented = identify::take(&mut head)?;
+    let mounted = rules.mount(gateway.listener, &head);
+    let bound = mounted.as_ref().and_then(|mounted| mounted.bound_agent.as_deref());
+    // Who has no key learns nothing of what is mounted here.
+    let agent = identify::caller(&gateway.gate, rules.config(), presented, bound).await?;
+    let mounted = mounted.filter(|mounted| reaches(&agent, mounted)).ok_or(Stop::NoRoute)?;
+    let line = snapshot.line(&mounted.upstream.config.name).ok_or(Stop::Unreachable)?.clone();
+    asking.upstream = Some(line.name.clone());
+    if line.mcp {
+        asking.mcp = mcp::Asked::by_head(&head);
+    }
+    let came = Came::of(session);
+    let whole = match rules.body_need(&mounted, &head) {
+        BodyNeed::Whole(limit) => body::read(session, &head, limit).await?,
+        // Nothing but a pass can come of it.
+        BodyNeed::Stream if !session.is_body_empty() => {
+            pass::status(&agent)?;
+            refuse_upgrade(&head)?;
+            return stream(line, head, mounted, came, false, asking).await;
+        }
+        BodyNeed::Stream => Bytes::new(),
+    };
+    let native = whole.is_empty() && session.is_body_empty();
+    let request = match Request::new(head, &mounted, whole) {
+        Ok(request) => request,
+        Err(malformed) => {
+            if let (Some(asked), Some(id)) = (&mut asking.mcp, &malformed.rpc_id) {
+                asked.read_id(id);
+            }
+            return Err(malformed.into());
+        }
+    };
+    if let Some(asked) = &mut asking.mcp {
+        asked.read(&request);
+    }
+    let routed = rules.route(&request)?;
+    let stored_response = rules.config().limits.stored_response;
+    let from = From { client: came.client, tls: came.tls, prefix: &mounted.prefix };
+    let way = Way { gateway, line: &line, from, stored_response };
+    match routed {
+        Routed::NoRoute => Err(Stop::NoRoute),
+        Routed::Pass { upgrade } => {
+            pass::status(&agent)?;
+            if !upgrade {
+                refuse_upgrade(&request.head)?;
+            }
+            if native {
+                return stream(line, request.head, mounted, came, upgrade, asking).await;
+            }
+            pass::send(&way, &mut Caller::new(session), asking, &request, None).await?;
+            Ok(Next::Answered)
+        }
+        Routed::Protocol => {
+            pass::status(&agent)?;
+            refuse_upgrade(&request.head)?;
+            if native {
+                return stream(line, request.head, mounted, came, false, asking).await;
+            }
+            let handshake = mcp::Handshake::of(agent.id, &request);
+            pass::send(&way, &mut Caller::new(session), asking, &request, handshake).await?;
+            Ok(Next::Answered)
+        }
+        Routed::Action(hit) => {
+            refuse_upgrade(&request.head)?;
+            let patience = hold_for(gateway, snapshot, &agent, &hit, &request, asking);
+            let call = Call { agent, request: Arc::new(request), hit, patience };
+            let mut caller = Caller::new(session);
+            match gateway.gate.submit(call).await {
+                Submitted::Refused(refusal) => return Err(refusal.into()),
+                Submitted::Replay(stored) => replay(&mut caller, asking, stored).await?,
+                Submitted::Released(released) => release::at_once(&way, &mut caller, asking, released).await?,
+                Submitted::Held(mut hold) => {
+                    asking.intent = Some(hold.intent());
+                    let mut progress = open_stream(&mut caller, asking, hold.intent()).await?;
+                    let until = arrived + patience;
+                    match hold::wait(&mut hold, &mut caller, until, progress.as_mut(), HeldCall::begin()).await? {
+                        Woken::Answered(stored) => replay(&mut caller, asking, stored).await?,
+                        // Boxed, so that waiting calls do not carry the room that sending needs.
+                        Woken::Approved(approved) => {
+                            Box::pin(release::after_approval(&way, &mut caller, asking, approved)).await?;
+                        }
+                    }
+                }
+            }
+            Ok(Next::Answered)
+        }
+    }
+}
+
+/// Where a request came from.
+#[derive(Debug, Clone, Copy)]
+struct Came {
+    client: Option<IpAddr>,
+    tls: bool,
+}
+
+impl Came {
+    fn of(session: &ServerSession) -> Came {
+        let client: Option<&SocketAddr> = session.client_addr().and_then(|address| address.as_inet());
+        Came {
+            client: client.map(|address| address.ip().to_canonical()),
+            tls: session.digest().is_some_and(|digest| digest.ssl_digest.is_some()),
+        }
+    }
+}
+
+fn reaches(agent: &Agent, mounted: &Mounted) -> bool {
+    mounted.upstream.config.projects.contains(&agent.project)
+}
+
+fn refuse_upgrade(head: &Head) -> Result<(), Stop> {
+    if head.upgrade.is_some() { Err(Stop::NoRoute) } else { Ok(()) }
+}
+
+async fn stream(
+    line: Arc<Line>,
+    head: Head,
+    mounted: Mounted,
+    came: Came,
+    upgrade: bool,
+    asking: &Asking,
+) -> Result<Next, Stop> {
+    let query = head.query.as_deref().map(|query| format!("?{query}")).unwrap_or_default();
+    let target = format!("{}{}{query}", line.path, mounted.path);
+    let id = asking.request_id.clone();
+    let passing = Passing::new(line, head, target, mounted.prefix, came.client, came.tls, upgrade, id).await?;
+    Ok(Next::Pass(Box::new(passing)))
+}
+
+/// How long this client can be held.
+fn hold_for(
+    gateway: &Gateway,
+    snapshot: &Snapshot,
+    agent: &Agent,
+    hit: &Hit,
+    request: &Request,
+    asking: &Asking,
+) -> std::time::Duration {
+    let upstream: &Upstream = &request.upstream.config;
+    let header = |name: &str| request.head.header(name).and_then(|value| std::str::from_utf8(value).ok());
+    let remembered = asking.mcp.as_ref().and_then(|_| gateway.sessions.client(agent.id, &request.head));
+    let streamed = asking.mcp.as_ref().is_some_and(mcp::Asked::streams);
+    let announced = Announced {
+        read_timeout: header("x-stainless-read-timeout"),
+        user_agent: header("user-agent"),
+        mcp: asking.mcp.is_some(),
+        streamed,
+        mcp_client: asking.mcp.as_ref().and_then(mcp::Asked::client).or(remembered.as_deref()),
+        framework: agent.framework.as_deref(),
+    };
+    let gate: HoldTimeout = snapshot.rules.config().hold.timeout;
+    patience::of(&announced, [agent.hold, hit.hold, upstream.hold, Some(gate)])
+}
+
+/// MCP clients that take a stream get one at once: it shows life, and the answer goes into it.
+async fn open_stream(
+    caller: &mut Caller<'_>,
+    asking: &mut Asking,
+    intent: IntentId,
+) -> Result<Option<mcp::Progress>, Stop> {
+    let Some(asked) = asking.mcp.as_ref().filter(|asked| asked.streams()) else { return Ok(None) };
+    let head = mcp::stream_head(&asking.request_id, intent).map_err(|_| Stop::Internal)?;
+    let progress = asked.progress();
+    caller.head(head).await;
+    caller.body(Bytes::from_static(b": held\n\n")).await;
+    asking.streaming = true;
+    Ok(Some(progress))
+}
+
+/// An answer that was kept for a caller who was gone.
+async fn replay(caller: &mut Caller<'_>, asking: &Asking, stored: StoredAnswer) -> Result<(), Stop> {
+    let mut head =
+        ResponseHeader::build_no_case(stored.status, Some(stored.headers.len() + 4)).map_err(|_| Stop::Internal)?;
+    for (name, value) in &stored.headers {
+        let Ok(name) = http::HeaderName::from_bytes(name.as_bytes()) else { continue };
+        let Ok(value) = http::HeaderValue::from_bytes(value) else { continue };
+        head.append_header(name, value).map_err(|_| Stop::Internal)?;
+    }
+    let mut body = stored.body;
+    if let Some(asked) = &asking.mcp {
+        let is_stream = mcp::is_stream(&head);
+        body = asked.replayed(stored.status, is_stream, &body, asking.streaming);
+    }
+    head.remove_header(&http::header::CONTENT_LENGTH);
+    stamp(&mut head, &asking.request_id, Some(stored.intent));
+    if asking.streaming {
+        caller.body(body).await;
+        caller.end().await;
+    } else {
+        if !matches!(stored.status, 204 | 304) {
+            head.insert_header(http::header::CONTENT_LENGTH, body.len()).map_err(|_| Stop::Internal)?;
+        }
+        head.insert_header("holdshort-replayed", "true").map_err(|_| Stop::Internal)?;
+        caller.answer(Box::new(head), body).await;
+    }
+    asking.answered(stored.status);
+    Ok(())
+}
+
+/// Says why a call ends here.
+async fn tell(gateway: &Gateway, session: &mut ServerSession, asking: &Asking, stop: &Stop) -> Result<(), BError> {
+    let mut caller = Caller::new(session);
+    let Some(answer) = Answer::to(stop, gateway.gate.now()) else { return Err(broken_off()) };
+    if let Some(upstream) = &asking.upstream {
+        signs::call(upstream, answer.code);
+    }
+    tracing::debug!(request = asking.request_id, code = answer.code, intent = ?answer.intent, "refused");
+    let message = asking.mcp.as_ref().and_then(|asked| asked.told(&answer, &asking.admin_url));
+    if asking.streaming {
+        let Some(message) = message else { return Err(broken_off()) };
+        caller.body(mcp::event(&message)).await;
+        return if caller.end().await { Ok(()) } else { Err(broken_off()) };
+    }
+    if caller.told() {
+        return Err(broken_off());
+    }
+    let (mut head, mut body) = problem::render(&answer, &asking.admin_url, &asking.request_id)?;
+    if let Some(message) = message {
+        body = message.to_string().into();
+        if !matches!(answer.rpc, Rpc::ErrorWithStatus(_)) {
+            head.set_status(200)?;
+            head.set_reason_phrase(None)?;
+        }
+        head.insert_header(http::header::CONTENT_TYPE, "application/json")?;
+        head.insert_header(http::header::CONTENT_LENGTH, body.len())?;
+    }
+    if caller.answer(head, body).await { Ok(()) } else { Err(broken_off()) }
+}
+
+fn broken_off() -> BError {
+    Error::explain(ErrorType::ConnectionClosed, "the answer broke off").into_down()
+}
