@@ -184,3 +184,51 @@ fn the_target_carries_the_upstreams_own_path() {
     assert_eq!(target("GET /payments"), "/api");
     assert_eq!(target("GET /payments/"), "/api");
 }
+
+#[test]
+fn upstreams_are_found_by_listener_then_host_then_longest_path() {
+    let rules = rules(
+        "
+proxy: { listen: 127.0.0.1:8080 }
+admin: { listen: 127.0.0.1:8081, url: http://127.0.0.1:8081 }
+agents: { billing: {} }
+upstreams:
+  root: { url: http://127.0.0.1:1/, at: / }
+  short: { url: http://127.0.0.1:2, at: /pay }
+  long: { url: http://127.0.0.1:3, at: [/pay/v2, /other] }
+  named: { url: http://127.0.0.1:4, host: pay.gate.internal }
+  own: { url: http://127.0.0.1:5, listen: { address: 127.0.0.1:8090, agent: billing } }
+",
+    );
+    let mount = |listener: &str, host: &str, target: &str| {
+        let headers: [(&[u8], &[u8]); 1] = [(b"host", host.as_bytes())];
+        let raw = RawHead {
+            version: HttpVersion::Http11,
+            method: "GET",
+            target: target.as_bytes(),
+            authority: None,
+            headers: &headers,
+        };
+        let reading = Reading { permit_header: "holdshort-permit".to_owned(), head_limit: 32 * 1024 };
+        let head = Head::read(&raw, &reading).unwrap();
+        let mounted = rules.mount(listener.parse().unwrap(), &head).unwrap();
+        let agent = mounted.bound_agent.unwrap_or_default();
+        format!("{} {:?} {} {agent}", mounted.upstream.config.name, mounted.prefix, mounted.path).trim_end().to_owned()
+    };
+    for (listener, host, target, expected) in [
+        ("127.0.0.1:8080", "x", "/pay", "short \"/pay\" /"),
+        ("127.0.0.1:8080", "x", "/pay/", "short \"/pay\" /"),
+        ("127.0.0.1:8080", "x", "/p%61y/a?b", "short \"/pay\" /a"),
+        ("127.0.0.1:8080", "x", "/pay/v2/a/b/c", "long \"/pay/v2\" /a/b/c"),
+        ("127.0.0.1:8080", "x", "/pay/v2", "long \"/pay/v2\" /"),
+        ("127.0.0.1:8080", "x", "/pay/v20", "short \"/pay\" /v20"),
+        ("127.0.0.1:8080", "x", "/other/x", "long \"/other\" /x"),
+        ("127.0.0.1:8080", "x", "/payments", "root \"\" /payments"),
+        ("127.0.0.1:8080", "x", "/PAY/x", "root \"\" /PAY/x"),
+        ("127.0.0.1:8080", "x", "/", "root \"\" /"),
+        ("127.0.0.1:8080", "Pay.Gate.Internal.:8080", "/pay/x", "named \"\" /pay/x"),
+        ("127.0.0.1:8090", "pay.gate.internal", "/pay/x", "own \"\" /pay/x billing"),
+    ] {
+        assert_eq!(mount(listener, host, target), expected, "{listener} {host} {target}");
+    }
+}
