@@ -10,6 +10,7 @@
 pub mod agent;
 pub mod approval;
 pub mod audit;
+mod backoff;
 pub mod call;
 pub mod clock;
 pub mod deed;
@@ -20,6 +21,7 @@ pub mod hold;
 pub mod id;
 pub mod intent;
 pub mod key;
+mod password;
 pub mod person;
 pub mod refusal;
 pub mod release;
@@ -27,7 +29,7 @@ mod same_call;
 mod shown;
 pub mod store;
 
-pub use agent::{Agent, AgentStatus, Principal};
+pub use agent::{Agent, AgentStatus, LabelRefused, Principal};
 pub use approval::{Approval, Can, DecideError, Verdict, VerdictWith};
 pub use call::{Call, StoredAnswer, Submitted};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};

@@ -13,9 +13,11 @@ use crate::audit::tree::Tree;
 use crate::call::StoredAnswer;
 use crate::clock::{Clock, Timestamp};
 use crate::deed::{Actor, Deed};
-use crate::directory::DirectoryRows;
-use crate::id::IntentId;
+use crate::directory::{DirectoryRows, Seen};
+use crate::id::{IntentId, PersonId};
 use crate::intent::{Event, Intent, IntentFilter, Page, State, What};
+use crate::key::KeyHash;
+use crate::person::{Link, Session};
 
 pub mod sqlite;
 
@@ -27,6 +29,9 @@ pub enum StoreError {
     /// A name, key or call that must be unique is taken.
     #[error("already there: {0}")]
     Taken(&'static str),
+    /// The deed is not allowed as things stand. Nothing was written.
+    #[error("{0}")]
+    Refused(&'static str),
     /// The store does not answer, is full, or is read-only. Nothing was written.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
@@ -119,6 +124,24 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
 
     /// Everything the directory is made of.
     async fn directory(&self) -> Result<DirectoryRows, StoreError>;
+
+    /// Grows whenever [`Store::directory`] would read something else.
+    async fn directory_version(&self) -> Result<i64, StoreError>;
+
+    /// Writes down who was seen when. No deed: leaves no event, and the version stays.
+    async fn note_seen(&self, seen: Seen) -> Result<(), StoreError>;
+
+    /// A person's argon2id hash; `None` where there is none, or they are disabled.
+    async fn password_of(&self, person: PersonId) -> Result<Option<String>, StoreError>;
+
+    /// The session of a cookie's hash, alive or not.
+    async fn session(&self, token: &KeyHash) -> Result<Option<Session>, StoreError>;
+
+    /// A person's sessions, newest first, alive or not.
+    async fn sessions_of(&self, person: PersonId) -> Result<Vec<Session>, StoreError>;
+
+    /// The one-time link of a token's hash, good or not.
+    async fn link(&self, token: &KeyHash) -> Result<Option<Link>, StoreError>;
 
     /// Whether it takes writes now.
     async fn ready(&self) -> Result<(), StoreError>;

@@ -44,24 +44,17 @@ impl Gate {
             return Ok(seen.max(self.inner.store.tree().await?.size()));
         }
         let mut next = seen;
-        let mut directory = false;
         loop {
             let entries = self.inner.store.audit(next, 500).await?;
             let Some(last) = entries.last() else { break };
             next = last.seq + 1;
             for entry in &entries {
-                match entry.subject.as_deref().filter(|_| entry.kind.starts_with("intent.")) {
-                    Some(subject) => {
-                        if let Ok(id) = subject.parse() {
-                            self.reconsider(id).await;
-                        }
-                    }
-                    None => directory = true,
+                // The directory is followed by its version.
+                let subject = entry.subject.as_deref().filter(|_| entry.kind.starts_with("intent."));
+                if let Some(Ok(id)) = subject.map(str::parse) {
+                    self.reconsider(id).await;
                 }
             }
-        }
-        if directory {
-            self.refresh_directory().await?;
         }
         Ok(next)
     }

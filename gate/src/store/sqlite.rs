@@ -16,9 +16,11 @@ use crate::audit::tree::{Hash, Tree};
 use crate::call::StoredAnswer;
 use crate::clock::Timestamp;
 use crate::deed::{Actor, Deed};
-use crate::directory::DirectoryRows;
-use crate::id::IntentId;
+use crate::directory::{DirectoryRows, Seen};
+use crate::id::{IntentId, PersonId};
 use crate::intent::{Event, IntentFilter, Page, State};
+use crate::key::KeyHash;
+use crate::person::{Link, Session};
 use crate::store::{Advance, CallKey, Entry, Row, Stored, Waiting};
 use batch::Conclusion;
 use boot::Boot;
@@ -96,6 +98,30 @@ impl Store for SqliteStore {
     async fn directory(&self) -> Result<DirectoryRows, StoreError> {
         let mut tx = self.read.begin().await.map_err(unavailable)?;
         directory::load(&mut tx).await
+    }
+
+    async fn directory_version(&self) -> Result<i64, StoreError> {
+        directory::version(&mut *self.read.acquire().await.map_err(unavailable)?).await
+    }
+
+    async fn note_seen(&self, seen: Seen) -> Result<(), StoreError> {
+        self.writer.ask(|reply| Job::Seen { seen, reply }).await
+    }
+
+    async fn password_of(&self, person: PersonId) -> Result<Option<String>, StoreError> {
+        directory::password_of(&mut *self.read.acquire().await.map_err(unavailable)?, person).await
+    }
+
+    async fn session(&self, token: &KeyHash) -> Result<Option<Session>, StoreError> {
+        directory::session(&mut *self.read.acquire().await.map_err(unavailable)?, token).await
+    }
+
+    async fn sessions_of(&self, person: PersonId) -> Result<Vec<Session>, StoreError> {
+        directory::sessions_of(&mut *self.read.acquire().await.map_err(unavailable)?, person).await
+    }
+
+    async fn link(&self, token: &KeyHash) -> Result<Option<Link>, StoreError> {
+        directory::link(&mut *self.read.acquire().await.map_err(unavailable)?, token).await
     }
 
     async fn ready(&self) -> Result<(), StoreError> {

@@ -22,6 +22,7 @@ use super::{PATIENCE, directory, schema, step, unavailable, wal};
 use crate::audit::tree::Tree;
 use crate::clock::Timestamp;
 use crate::deed::{Actor, Deed};
+use crate::directory::Seen;
 use crate::intent::{Event, State, What};
 use crate::store::{Advance, Entry, Row, StoreError};
 
@@ -51,6 +52,10 @@ pub(super) enum Job {
         deed: Box<Deed>,
         by: Actor,
         at: Timestamp,
+        reply: Reply<()>,
+    },
+    Seen {
+        seen: Seen,
         reply: Reply<()>,
     },
     Ready {
@@ -346,6 +351,10 @@ impl Desk {
                 let written = self.deed(&deed, &by, at).await;
                 self.synced(written, reply);
             }
+            Job::Seen { seen, reply } => {
+                let written = self.seen(&seen).await;
+                let _ = reply.send(self.settled(written));
+            }
             Job::Ready { reply } => {
                 let ready = self.ready().await;
                 let _ = reply.send(self.settled(ready));
@@ -396,6 +405,12 @@ impl Desk {
         let (actor, subject, data) = (by.to_string(), deed.subject(), deed.data().to_string());
         let line = Line { at, kind: deed.kind(), actor: &actor, subject: subject.as_deref(), prev: None, data: &data };
         audit::append(&mut tx, &line).await?;
+        tx.commit().await.map_err(unavailable)
+    }
+
+    async fn seen(&mut self, seen: &Seen) -> Result<(), StoreError> {
+        let mut tx = self.conn().await?.begin_with("BEGIN IMMEDIATE").await.map_err(unavailable)?;
+        directory::note_seen(&mut tx, seen).await?;
         tx.commit().await.map_err(unavailable)
     }
 
