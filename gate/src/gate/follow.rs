@@ -40,24 +40,25 @@ impl Gate {
     /// Swaps in what the store holds, where it changed.
     pub(crate) async fn refresh_directory(&self) -> Result<(), StoreError> {
         // One at a time: an older picture must not replace a newer one.
-        let _turn = self.inner.refreshing.lock().await;
+        let turn = self.inner.refreshing.lock().await;
         if self.inner.store.directory_version().await? == self.inner.directory.load().version() {
             return Ok(());
         }
-        self.swap_directory().await
+        self.swap_directory(turn).await
     }
 
     /// Swaps in what the store holds and the current files say, changed or not.
     pub(crate) async fn reload_directory(&self) -> Result<(), StoreError> {
-        let _turn = self.inner.refreshing.lock().await;
-        self.swap_directory().await
+        let turn = self.inner.refreshing.lock().await;
+        self.swap_directory(turn).await
     }
 
-    async fn swap_directory(&self) -> Result<(), StoreError> {
+    async fn swap_directory(&self, turn: tokio::sync::MutexGuard<'_, ()>) -> Result<(), StoreError> {
         let rows = self.inner.store.directory().await?;
         let before = self.inner.directory.load_full();
         let directory = Directory::build(rows, self.rules().config(), Some(&before));
         self.inner.directory.store(Arc::new(directory));
+        drop(turn);
         self.enforce_changes(&before).await;
         let _ = self.inner.feed.send(News::Directory);
         Ok(())

@@ -12,7 +12,7 @@ use super::*;
 use crate::agent::{Agent, AgentStatus, LabelRefused, Principal};
 use crate::clock::ManualClock;
 use crate::deed::{Actor, NewAgent};
-use crate::id::AgentId;
+use crate::id::{AgentId, PersonId};
 use crate::key::KeyKind;
 use crate::person::{Role, SignInError};
 use crate::store::sqlite::SqliteStore;

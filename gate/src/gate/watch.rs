@@ -142,6 +142,7 @@ impl Gate {
         self.inner.holds.empty().await;
         // Best effort: what is left is written when the store closes.
         let _ = self.inner.store.flush().await;
+        let _ = self.write_down_seen().await;
     }
 
     pub(crate) fn is_draining(&self) -> bool {
