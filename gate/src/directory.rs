@@ -22,8 +22,6 @@ use crate::key::KeyHash;
 use crate::person::{Person, Role, Token};
 
 pub mod rows;
-#[cfg(test)]
-mod tests;
 
 pub use rows::{DirectoryRows, Seen};
 

@@ -108,7 +108,7 @@ pub(crate) fn is_strong(password: &str, login: &str) -> bool {
     password.chars().count() >= SHORTEST
         && password.len() <= LONGEST
         && !password.eq_ignore_ascii_case(login)
-        && password.chars().any(|one| Some(one) != password.chars().next())
+        && password.chars().any(|one| !password.starts_with(one))
 }
 
 fn argon2() -> Result<Argon2<'static>, Busy> {

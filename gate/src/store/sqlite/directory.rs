@@ -15,8 +15,6 @@ use crate::store::StoreError;
 mod read;
 
 pub(super) use read::{link, load, note_seen, password_of, session, sessions_of, version};
-#[cfg(test)]
-mod tests;
 
 /// Does a deed inside the writer's transaction; the writer appends its event.
 ///
