@@ -51,6 +51,16 @@ async fn two_who_use_one_link_at_the_same_time_are_one() {
     assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
     other.refresh_directory().await.unwrap();
     assert_eq!(other.directory().people().len(), 1);
+
+    let kofi = house.person("kofi@example.com", Role::Viewer).await;
+    let link = house.gate.offer_link(Some(kofi.id), &Actor::Operator).await.unwrap();
+    let (one, two) = tokio::join!(
+        house.gate.use_link(&link, "", "", "the first password", ""),
+        other.use_link(&link, "", "", "the second password", "")
+    );
+    assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
+    let used = house.kinds().await.iter().filter(|kind| *kind == "link.used").count();
+    assert_eq!(used, 2, "the first admin's, and this one once");
 }
 
 #[tokio::test]
