@@ -23,7 +23,7 @@ INSERT INTO intents (n, id, version, last, state, at, expires_at, releases_at, w
 INSERT INTO events (seq, at, kind, actor, subject, prev, leaf, data)
   SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, unhex(value->>6), value->>7
   FROM json_each(?2);
-UPDATE intents SET version = version + 1, last = u.last, state = u.state, at = u.at, status = u.status, why = u.why,
+UPDATE intents SET version = intents.version + 1, last = u.last, state = u.state, at = u.at, status = u.status, why = u.why,
                    outcome = u.outcome, boot = NULL
   FROM (SELECT value->>0 AS n, value->>1 AS version, value->>2 AS last, value->>3 AS state, value->>4 AS at,
                value->>5 AS status, value->>6 AS why, value->>7 AS outcome FROM json_each(?3)) AS u

@@ -1,0 +1,8 @@
+//! The life of an intent, seen from outside: what the proxy and the admin may rely on.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+extern crate holdshort_gate as gate;
+
+mod harness;
+mod held;
+mod policy;
