@@ -290,7 +290,7 @@ pub(crate) fn group(digits: &str) -> String {
     let count = digits.chars().count();
     let mut grouped = String::with_capacity(count + count / 3);
     for (at, c) in digits.chars().enumerate() {
-        if at > 0 && (count - at) % 3 == 0 {
+        if at > 0 && (count - at).is_multiple_of(3) {
             grouped.push('\u{202F}');
         }
         grouped.push(c);

@@ -236,6 +236,7 @@ impl From<StoreError> for ApiError {
                 "Somebody else changed it at the same moment: read it again, then repeat.",
             ),
             StoreError::Taken(what) => ApiError::new(Code::Conflict, format!("There is already {what}.")),
+            StoreError::Refused(why) => ApiError::new(Code::Conflict, why),
             StoreError::Unavailable(_) => {
                 tracing::error!(%error, "the store cannot be used");
                 let mut answer = ApiError::new(

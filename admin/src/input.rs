@@ -1,5 +1,6 @@
 //! Reading what a request brings, strictly: JSON bodies, queries, ids in paths, and forms of our pages.
 
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -86,6 +87,18 @@ impl<T: FromStr> FromRequestParts<App> for Id<T> {
             .await
             .map_err(|_| ApiError::not_found("page"))?;
         text.parse().map(Id).map_err(|_| ApiError::not_found("thing"))
+    }
+}
+
+/// The address a connection comes from, as the listener noted it (see [`crate::serve`]).
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Source(pub(crate) Option<IpAddr>);
+
+impl FromRequestParts<App> for Source {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Source, Self::Rejection> {
+        Ok(parts.extensions.get::<Source>().copied().unwrap_or(Source(None)))
     }
 }
 

@@ -11,16 +11,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt;
+
+use crate::input::Source;
 
 /// Longest wait for a request's head, and for a TLS handshake.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -64,7 +69,7 @@ pub async fn serve(
     let graceful = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop);
     loop {
-        let (stream, _) = tokio::select! {
+        let (stream, from) = tokio::select! {
             () = &mut stop => break,
             accepted = listener.accept() => match accepted {
                 Ok(accepted) => accepted,
@@ -75,12 +80,14 @@ pub async fn serve(
             },
         };
         let _ = stream.set_nodelay(true);
-        let (router, acceptor, watcher) = (router.clone(), acceptor.clone(), graceful.watcher());
+        let (acceptor, watcher) = (acceptor.clone(), graceful.watcher());
+        let router = router.clone();
+        let source = Source(Some(from.ip()));
         tokio::spawn(async move {
             match acceptor {
-                None => converse(stream, router, watcher).await,
+                None => converse(stream, source, router, watcher).await,
                 Some(acceptor) => match tokio::time::timeout(PATIENCE, acceptor.accept(stream)).await {
-                    Ok(Ok(stream)) => converse(stream, router, watcher).await,
+                    Ok(Ok(stream)) => converse(stream, source, router, watcher).await,
                     Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
                     Err(_) => tracing::debug!("a TLS handshake took too long"),
                 },
@@ -91,11 +98,20 @@ pub async fn serve(
     let _ = tokio::time::timeout(FAREWELL, graceful.shutdown()).await;
 }
 
-async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S, router: Router, watcher: Watcher) {
+async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    source: Source,
+    router: Router,
+    watcher: Watcher,
+) {
+    let service = service_fn(move |mut request: http::Request<Incoming>| {
+        request.extensions_mut().insert(source);
+        router.clone().oneshot(request.map(Body::new))
+    });
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(64 * 1024);
     builder.http2().timer(TokioTimer::new()).max_header_list_size(64 * 1024).max_concurrent_streams(100);
-    let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)).into_owned();
+    let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
     if let Err(error) = watcher.watch(connection).await {
         tracing::debug!(%error, "a connection ended early");
     }

@@ -53,7 +53,7 @@ pub(crate) async fn list(
         action: query.action,
         fingerprint: query.source,
         limit: Some(query.limit.unwrap_or(50).clamp(1, 200)),
-        cursor: query.cursor,
+        cursor: cursor(query.cursor)?,
     };
     if !caller.narrow(&mut filter) {
         return Ok(Json(List::whole(Vec::new())));
@@ -62,6 +62,16 @@ pub(crate) async fn list(
     let person = caller.person().map(AsRef::as_ref);
     let data = page.items.iter().map(|intent| IntentView::of(&app, intent, person)).collect();
     Ok(Json(List { data, next_cursor: page.next }))
+}
+
+/// A cursor is the number that the page before ended with.
+pub(crate) fn cursor(text: Option<String>) -> Result<Option<String>, ApiError> {
+    match text {
+        Some(text) if text.parse::<i64>().is_err() => {
+            Err(ApiError::invalid("`cursor` is not what `next_cursor` said: begin again without it."))
+        }
+        other => Ok(other),
+    }
 }
 
 const STATES: [&str; 10] = [

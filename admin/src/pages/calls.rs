@@ -97,7 +97,11 @@ pub(crate) async fn history(
     State(app): State<App>,
     Query(query): Query<HistoryQuery>,
 ) -> Result<Response, PageError> {
-    let filter = IntentFilter { limit: Some(MOST), cursor: query.cursor, ..IntentFilter::default() };
+    let filter = IntentFilter {
+        limit: Some(MOST),
+        cursor: crate::api::intents::cursor(query.cursor)?,
+        ..IntentFilter::default()
+    };
     let page = app.gate().intents(&filter).await.map_err(ApiError::from)?;
     let page = HistoryPage {
         frame: Frame::of(&app, &sign_in, "history", "History").await?,

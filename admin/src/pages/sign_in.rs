@@ -14,7 +14,7 @@ use serde::Deserialize;
 use super::{Frame, PageError, filters, render};
 use crate::app::App;
 use crate::error::{ApiError, Code};
-use crate::input::{Anybody, Knock, Posted, Query};
+use crate::input::{Anybody, Knock, Posted, Query, Source};
 
 #[derive(Template)]
 #[template(path = "sign_in.html")]
@@ -73,10 +73,11 @@ pub(crate) async fn form(Query(query): Query<NextQuery>) -> Response {
 
 pub(crate) async fn enter(
     State(app): State<App>,
+    Source(peer): Source,
     headers: HeaderMap,
     Knock(form): Knock<SignInForm>,
 ) -> Result<Response, PageError> {
-    match app.gate().sign_in(form.email.trim(), &form.password, &browser(&headers)).await {
+    match app.gate().sign_in_from(peer, form.email.trim(), &form.password, &browser(&headers)).await {
         Ok(signed_in) => {
             let next = if is_local(&form.next) { form.next.as_str() } else { "/" };
             Ok(welcome(&app, &signed_in, next))

@@ -427,10 +427,9 @@ fn json(value: &ParamValue) -> Value {
         ParamValue::Decimal(value) => {
             // A number only where a reader's double says the same digits; text otherwise.
             let text = value.to_string();
-            match serde_json::from_str::<Value>(&text) {
-                Ok(number) if number.to_string() == text => number,
-                _ => Value::String(text),
-            }
+            let number = serde_json::from_str::<Value>(&text).ok();
+            let same = number.filter(|number| serde_json::to_string(number).is_ok_and(|said| said == text));
+            same.unwrap_or(Value::String(text))
         }
         ParamValue::String(value) => Value::String(value.clone()),
         ParamValue::List(values) => Value::Array(values.iter().map(json).collect()),

@@ -1,0 +1,14 @@
+//! The API and the dashboard as people, agents and strangers meet them: requests in, answers out, on a
+//! real gate with a store in a file.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+#[path = "http/access.rs"]
+mod access;
+#[path = "http/browser.rs"]
+mod browser;
+#[path = "http/decisions.rs"]
+mod decisions;
+#[path = "http/listening.rs"]
+mod listening;
+#[path = "http/world.rs"]
+mod world;
