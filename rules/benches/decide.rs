@@ -1,0 +1,112 @@
+//! What deciding costs: `cargo bench -p holdshort-rules`. Prints nanoseconds for each step, the best of many
+//! rounds, for a small and a large set of rules.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use holdshort_rules::config::load::{NoSecrets, Source, load};
+use holdshort_rules::config::{SourceType, Trust};
+use holdshort_rules::decision::Caller;
+use holdshort_rules::request::{HttpVersion, RawHead, Reading};
+use holdshort_rules::ruleset::Routed;
+use holdshort_rules::{Head, Request, Ruleset};
+
+fn rules(routes: usize, policies: usize) -> Ruleset {
+    let mut text = "
+proxy: { listen: 127.0.0.1:8080 }
+admin: { listen: 127.0.0.1:8081, url: http://127.0.0.1:8081 }
+upstreams:
+  payments:
+    url: http://127.0.0.1:9000
+    at: /payments
+    routes:
+      - action: issue_refund
+        match: POST /v1/refunds/{id}
+        title: 'Refund {params.amount|money:EUR}'
+        params: { amount: { from: /amount, type: integer }, customer: /customer }
+"
+    .to_owned();
+    for at in 1..routes {
+        text.push_str(&format!("      - {{ action: act_{at}, match: 'POST /v1/thing{at}/{{id}}' }}\n"));
+    }
+    text.push_str("policies:\n");
+    text.push_str("  - { name: small, action: issue_refund, when: params.amount <= 100, decision: auto_approve }\n");
+    for at in 1..policies {
+        text.push_str(&format!("  - {{ name: p{at}, action: act_{at}, decision: auto_deny, priority: {at} }}\n"));
+    }
+    let source = Source { name: "bench.yaml".to_owned(), text };
+    let (config, _) = load(vec![source], &NoSecrets).unwrap_or_else(|findings| panic!("{findings}"));
+    Ruleset::compile(Arc::new(config)).unwrap_or_else(|findings| panic!("{findings}"))
+}
+
+/// Nanoseconds for one call, the best of many rounds.
+fn best<T>(mut step: impl FnMut() -> T) -> u128 {
+    const CALLS: u32 = 200;
+    let round = |_| {
+        let start = Instant::now();
+        for _ in 0..CALLS {
+            black_box(step());
+        }
+        start.elapsed().as_nanos() / u128::from(CALLS)
+    };
+    (0..200).map(round).min().unwrap_or_default()
+}
+
+fn main() {
+    let body = format!(
+        "{{\"amount\":100,\"customer\":\"cus_1\",\"items\":[{}]}}",
+        vec!["{\"sku\":\"a-1\",\"count\":2}"; 38].join(",")
+    );
+    let body = Bytes::from(body);
+    let length = body.len().to_string();
+    let headers: Vec<(&[u8], &[u8])> = vec![
+        (b"Host", b"gate.example:8080"),
+        (b"User-Agent", b"python-requests/2.32"),
+        (b"Accept", b"*/*"),
+        (b"Accept-Encoding", b"gzip, deflate"),
+        (b"Connection", b"keep-alive"),
+        (b"Content-Type", b"application/json"),
+        (b"Content-Length", length.as_bytes()),
+        (b"Authorization", b"Bearer hsk_agent_0123456789"),
+    ];
+    let raw = RawHead {
+        version: HttpVersion::Http11,
+        method: "POST",
+        target: b"/payments/v1/refunds/re_17",
+        authority: None,
+        headers: &headers,
+    };
+    let reading = Reading { permit_header: "holdshort-permit".to_owned(), head_limit: 32 * 1024 };
+    let listener = "127.0.0.1:8080".parse().unwrap();
+    let caller = Caller {
+        name: "billing".to_owned(),
+        fingerprint: "billing".to_owned(),
+        project: "default".to_owned(),
+        owner: None,
+        framework: None,
+        trust: Trust::Active,
+        source_type: SourceType::AiAgent,
+        risk_sensitivity: None,
+        enforce: true,
+    };
+    for (routes, policies) in [(10, 10), (10_000, 1_000)] {
+        let rules = rules(routes, policies);
+        let head = Head::read(&raw, &reading).unwrap();
+        let mounted = rules.mount(listener, &head).unwrap();
+        let request = Request::new(head.clone(), &mounted, body.clone()).unwrap();
+        let Ok(Routed::Action(hit)) = rules.route(&request) else { panic!("no action") };
+        let decide = || rules.decide(&hit.action, Some("payments"), &caller, Some(&request), &hit.defects, 0);
+        println!("{routes} routes, {policies} policies, body of {} bytes", body.len());
+        println!("  read the head      {:>7} ns", best(|| Head::read(&raw, &reading)));
+        println!(
+            "  mount, body need   {:>7} ns",
+            best(|| rules.mount(listener, &head).map(|mounted| rules.body_need(&mounted, &head)))
+        );
+        println!("  read the body      {:>7} ns", best(|| Request::new(head.clone(), &mounted, body.clone())));
+        println!("  route, parameters  {:>7} ns", best(|| rules.route(&request)));
+        println!("  decide             {:>7} ns", best(decide));
+    }
+}
