@@ -52,7 +52,7 @@ pub struct Gate {
 pub(crate) struct Inner {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) keys: permit::KeyRing,
+    pub(crate) keys: ArcSwap<permit::KeyRing>,
     pub(crate) rules: ArcSwap<Ruleset>,
     pub(crate) directory: ArcSwap<Directory>,
     pub(crate) feed: broadcast::Sender<News>,
@@ -113,13 +113,40 @@ impl Gate {
         keys: permit::KeyRing,
         rules: Arc<Ruleset>,
     ) -> Result<Gate, GateError> {
+        let gate = Gate::assemble(store, clock, keys, rules).await?;
+        gate.bring_files_in(gate.rules().config()).await?;
+        gate.reload_directory().await?;
+        gate.take_up().await?;
+        gate.follow_directory();
+        Ok(gate)
+    }
+
+    /// A gate for setting up and reading, beside one that may be running on the same store: it takes up
+    /// nothing that another process left, watches nothing, and its permits nobody would accept.
+    ///
+    /// # Errors
+    /// The store cannot be read or written.
+    pub async fn beside(store: Arc<dyn Store>, clock: Arc<dyn Clock>, rules: Arc<Ruleset>) -> Result<Gate, GateError> {
+        let keys = permit::KeyRing::ephemeral(permit::Algorithm::EdDsa, clock.now().seconds())?;
+        let gate = Gate::assemble(store, clock, keys, rules).await?;
+        gate.bring_files_in(gate.rules().config()).await?;
+        gate.reload_directory().await?;
+        Ok(gate)
+    }
+
+    async fn assemble(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        keys: permit::KeyRing,
+        rules: Arc<Ruleset>,
+    ) -> Result<Gate, GateError> {
         let namer = Namer::new(&store.secret().await?)
             .ok_or_else(|| GateError::Invalid("the store's secret is no key".to_owned()))?;
         let directory = Directory::build(store.directory().await?, rules.config(), None);
         let inner = Inner {
             store,
             clock,
-            keys,
+            keys: ArcSwap::from_pointee(keys),
             rules: ArcSwap::new(rules),
             directory: ArcSwap::from_pointee(directory),
             feed: broadcast::Sender::new(1024),
@@ -132,12 +159,7 @@ impl Gate {
             deadlines: Deadlines::default(),
             draining: AtomicBool::new(false),
         };
-        let gate = Gate { inner: Arc::new(inner) };
-        gate.bring_files_in(gate.rules().config()).await?;
-        gate.reload_directory().await?;
-        gate.take_up().await?;
-        gate.follow_directory();
-        Ok(gate)
+        Ok(Gate { inner: Arc::new(inner) })
     }
 
     /// Takes up what was left: nothing that was being sent is sent again, what waits goes on waiting.
@@ -186,7 +208,12 @@ impl Gate {
 
     #[must_use]
     pub fn jwks(&self) -> serde_json::Value {
-        self.inner.keys.jwks(self.now().seconds())
+        self.inner.keys.load().jwks(self.now().seconds())
+    }
+
+    /// Signs with other keys from now on, after a rotation.
+    pub fn swap_keys(&self, keys: permit::KeyRing) {
+        self.inner.keys.store(Arc::new(keys));
     }
 
     #[must_use]

@@ -121,7 +121,7 @@ impl Released {
             approved_by: by,
             approved_at: at,
         };
-        Ok(Some(self.gate.inner.keys.sign(&claims)?))
+        Ok(Some(self.gate.inner.keys.load().sign(&claims)?))
     }
 
     /// The upstream answered (status and as much as there was).
