@@ -1,1 +1,66 @@
-fn main() {}
+//! The command line: parse, load the configuration, compose, serve, drain. Each subcommand is one
+//! file; what they share is here in the words of the parts they compose.
+
+use clap::Parser;
+
+mod agents;
+mod api;
+mod audit;
+mod check;
+mod cli;
+mod configuration;
+mod demo;
+mod exit;
+mod init;
+mod intents;
+mod local;
+mod log;
+mod output;
+mod permits;
+mod projects;
+mod schema;
+mod serve;
+mod signing_keys;
+mod users;
+
+use cli::{Cli, Command};
+use exit::Exit;
+
+fn main() -> std::process::ExitCode {
+    let cli = Cli::parse();
+    // Both of rustls' providers are compiled in (pingora brings ring, jsonwebtoken aws-lc): choose once.
+    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+        eprintln!("holdshort: another TLS provider was installed before");
+        return Exit::Finding.into();
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("holdshort: starting the runtime: {error}");
+            return Exit::Unavailable.into();
+        }
+    };
+    match runtime.block_on(run(cli)) {
+        Ok(exit) => exit.into(),
+        Err(error) => exit::report(&error),
+    }
+}
+
+async fn run(cli: Cli) -> anyhow::Result<Exit> {
+    let Cli { config, command } = cli;
+    match command {
+        Command::Serve(args) => serve::run(config.as_deref(), &args).await,
+        Command::Demo(args) => demo::run(args).await,
+        Command::Init(args) => init::run(config.as_deref(), &args).await,
+        Command::Check(args) => check::run(config.as_deref(), &args),
+        Command::Schema => schema::run(),
+        Command::SigningKeys(command) => signing_keys::run(config.as_deref(), &command),
+        Command::Projects(command) => projects::run(config.as_deref(), command).await,
+        Command::Agents(command) => agents::run(config.as_deref(), command).await,
+        Command::Users(command) => users::run(config.as_deref(), command).await,
+        Command::Teams(command) => users::teams(config.as_deref(), &command).await,
+        Command::Intents(command) => intents::run(config.as_deref(), command).await,
+        Command::Audit(command) => audit::run(config.as_deref(), &command).await,
+        Command::Permit(command) => permits::run(command).await,
+    }
+}

@@ -1,0 +1,50 @@
+//! `holdshort check`: reads the configuration and says what is wrong with it. Needs no secrets.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rules::Ruleset;
+use rules::config::load::{Findings, NoSecrets, load};
+
+use crate::cli::{CheckArgs, FindingsFormat};
+use crate::configuration::{located, sources};
+use crate::exit::Exit;
+
+pub(crate) fn run(path: Option<&Path>, args: &CheckArgs) -> anyhow::Result<Exit> {
+    let path = located(path)?;
+    let checked = load(sources(&path)?, &NoSecrets)
+        .and_then(|(config, warnings)| Ruleset::compile(Arc::new(config)).map(|rules| (rules, warnings)));
+    match checked {
+        Ok((rules, warnings)) => {
+            print(&warnings, args.format);
+            if args.format == FindingsFormat::Text {
+                let config = rules.config();
+                let routes: usize = config.upstreams.values().map(|upstream| upstream.routes.len()).sum();
+                println!(
+                    "{}: good ({} upstreams, {routes} routes, {} policies, {} warnings)",
+                    path.display(),
+                    config.upstreams.len(),
+                    config.policies.len(),
+                    warnings.list.len()
+                );
+            }
+            Ok(Exit::Done)
+        }
+        Err(findings) => {
+            print(&findings, args.format);
+            Ok(Exit::Configuration)
+        }
+    }
+}
+
+fn print(findings: &Findings, format: FindingsFormat) {
+    match format {
+        FindingsFormat::Text => {
+            if !findings.list.is_empty() {
+                eprintln!("{findings}");
+            }
+        }
+        FindingsFormat::Json => println!("{}", findings.json()),
+        FindingsFormat::Github => print!("{}", findings.github()),
+    }
+}

@@ -1,0 +1,319 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// The gate between AI agents and everything they can break.
+#[derive(Debug, Parser)]
+#[command(name = "holdshort", version, propagate_version = true, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    /// The configuration: a file, or a folder whose *.yaml files are merged.
+    #[arg(long, global = true, value_name = "PATH", env = "HOLDSHORT_CONFIG", default_value = None)]
+    pub(crate) config: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the gate: the proxy for agents and the admin for people.
+    Serve(ServeArgs),
+    /// See it work: a gate, a service behind it and an agent, in one minute.
+    Demo(DemoArgs),
+    /// Set up a gate for one of your APIs: configuration, first agent, its key, a curl line, the sign-in link.
+    Init(InitArgs),
+    /// Read the configuration and say what is wrong with it.
+    Check(CheckArgs),
+    /// Print the JSON Schema of the configuration.
+    Schema,
+    /// The keys that sign permits.
+    #[command(subcommand)]
+    SigningKeys(SigningKeysCommand),
+    /// Projects, each with a key of its own.
+    #[command(subcommand)]
+    Projects(ProjectsCommand),
+    /// Registered agents and their keys.
+    #[command(subcommand)]
+    Agents(AgentsCommand),
+    /// People who read and decide.
+    #[command(subcommand)]
+    Users(UsersCommand),
+    /// Teams and their members.
+    #[command(subcommand)]
+    Teams(TeamsCommand),
+    /// Calls: what waits, what was decided, what came of it.
+    #[command(subcommand)]
+    Intents(IntentsCommand),
+    /// The audit log.
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// Permits.
+    #[command(subcommand)]
+    Permit(PermitCommand),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// Run only one half. Needs a store that several processes share (PostgreSQL).
+    #[arg(long, value_enum)]
+    pub(crate) role: Option<ServeRole>,
+    /// How log lines look.
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    pub(crate) log: LogFormat,
+    /// How long held calls are waited for when the gate is told to stop, in seconds.
+    #[arg(long, default_value_t = 30, value_name = "SECONDS")]
+    pub(crate) drain: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ServeRole {
+    Proxy,
+    Admin,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DemoArgs {
+    /// Approve by itself instead of waiting for you in the browser.
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Where the demo keeps its files.
+    #[arg(long, value_name = "DIR", default_value = "holdshort-demo")]
+    pub(crate) dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// The API that the gate shall stand in front of.
+    #[arg(long, value_name = "URL")]
+    pub(crate) upstream: String,
+    /// What to call it; also its mount, `/NAME`.
+    #[arg(long, value_name = "NAME", default_value = "api")]
+    pub(crate) name: String,
+    /// The first agent.
+    #[arg(long, value_name = "NAME", default_value = "my-agent")]
+    pub(crate) agent: String,
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    #[arg(long, value_enum, default_value_t = FindingsFormat::Text)]
+    pub(crate) format: FindingsFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FindingsFormat {
+    Text,
+    Json,
+    Github,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SigningKeysCommand {
+    /// The keys, the signing one first.
+    List {
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make a new signing key; the old one stays published until its permits have died.
+    Rotate {
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProjectsCommand {
+    /// Make a project; prints its key once.
+    Add {
+        name: String,
+        #[arg(long)]
+        json: bool,
+    },
+    List {
+        #[arg(long)]
+        json: bool,
+    },
+    /// Give a project a new key; prints it once.
+    RotateKey {
+        name: String,
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AgentsCommand {
+    /// Register an agent (or give one from the files its key); prints the key once.
+    Add {
+        name: String,
+        #[arg(long)]
+        project: Option<String>,
+        /// Made from the name when absent.
+        #[arg(long)]
+        fingerprint: Option<String>,
+        /// E-mail address of the person it works for.
+        #[arg(long)]
+        owner: Option<String>,
+        /// python, langchain, openai_assistants, autogen, crewai, other.
+        #[arg(long)]
+        framework: Option<String>,
+        /// verified, established, active, new.
+        #[arg(long)]
+        trust: Option<String>,
+        #[arg(long)]
+        json: bool,
+    },
+    List {
+        #[arg(long)]
+        json: bool,
+    },
+    /// Give an agent a new key; prints it once. The one before stays good until the next rotation.
+    RotateKey {
+        name: String,
+        #[arg(long)]
+        json: bool,
+    },
+    /// Refuse its calls until it is resumed. Over the API.
+    Pause(OverApi),
+    Resume(OverApi),
+    /// Refuse its calls for ever and deny what it has waiting. Over the API.
+    Revoke(OverApi),
+}
+
+/// A deed that a person does: over the API, with that person's token.
+#[derive(Debug, Args)]
+pub(crate) struct OverApi {
+    /// Id, or for agents their name.
+    pub(crate) id: String,
+    /// Why.
+    #[arg(long, alias = "comment")]
+    pub(crate) reason: Option<String>,
+    /// What must be typed where the policy asks for it.
+    #[arg(long)]
+    pub(crate) confirmation: Option<String>,
+    #[command(flatten)]
+    pub(crate) api: ApiArgs,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ApiArgs {
+    /// The admin's address. Default: as the configuration says, else http://127.0.0.1:8081.
+    #[arg(long, value_name = "URL", env = "HOLDSHORT_URL")]
+    pub(crate) url: Option<String>,
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum UsersCommand {
+    /// Add a person; prints a personal token and a sign-in link once.
+    Add {
+        /// E-mail address, or another login name.
+        name: String,
+        #[arg(long, value_enum)]
+        role: RoleArg,
+        #[arg(long = "team", value_name = "TEAM")]
+        teams: Vec<String>,
+        #[arg(long)]
+        json: bool,
+    },
+    List {
+        #[arg(long)]
+        json: bool,
+    },
+    Disable {
+        name: String,
+        #[arg(long)]
+        json: bool,
+    },
+    /// Mint another personal token; prints it once.
+    Token {
+        name: String,
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print a new one-time sign-in link. Without a name: the link that makes the first admin.
+    Link {
+        name: Option<String>,
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RoleArg {
+    Admin,
+    Approver,
+    Viewer,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TeamsCommand {
+    List {
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum IntentsCommand {
+    List {
+        /// pending, approved, executing, executed, failed, unknown, denied, changes_requested, expired, cancelled.
+        #[arg(long)]
+        status: Option<String>,
+        #[arg(long)]
+        action: Option<String>,
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+        #[command(flatten)]
+        api: ApiArgs,
+    },
+    /// One call, whole.
+    Show {
+        id: String,
+        #[command(flatten)]
+        api: ApiArgs,
+    },
+    Approve(OverApi),
+    Deny(OverApi),
+    /// Print what waits, and what becomes of it, as it happens.
+    Watch {
+        #[command(flatten)]
+        api: ApiArgs,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Recompute the Merkle tree and check that the current state is what the events say.
+    Verify {
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PermitCommand {
+    /// Check a permit's signature, times and audience with a key set.
+    Verify {
+        token: String,
+        /// The key set: a URL or a file.
+        #[arg(long, value_name = "URL|FILE")]
+        jwks: String,
+        /// The upstream it must be for.
+        #[arg(long)]
+        audience: Option<String>,
+        #[arg(long)]
+        json: bool,
+    },
+}

@@ -1,0 +1,149 @@
+//! Finding and reading the configuration: the one place that reads its files and the environment.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use rules::Ruleset;
+use rules::config::load::{Findings, Optional, Secrets, Source, load};
+use rules::config::{Config, PermitAlgorithm};
+
+use crate::exit;
+
+/// What is read when nothing else is named.
+const DEFAULT: &str = "holdshort.yaml";
+
+/// A configuration, compiled, and the folder that relative paths in it start from.
+#[derive(Debug, Clone)]
+pub(crate) struct Configuration {
+    pub(crate) path: PathBuf,
+    pub(crate) folder: PathBuf,
+    pub(crate) rules: Arc<Ruleset>,
+    pub(crate) warnings: Findings,
+}
+
+impl Configuration {
+    /// Reads, resolves secrets, checks, compiles.
+    pub(crate) fn load(path: Option<&Path>) -> anyhow::Result<Configuration> {
+        Configuration::read(path, true)
+    }
+
+    /// The same, where what sets a gate up needs no secrets but those that say where its store is.
+    pub(crate) fn load_without_secrets(path: Option<&Path>) -> anyhow::Result<Configuration> {
+        Configuration::read(path, false)
+    }
+
+    fn read(path: Option<&Path>, with_secrets: bool) -> anyhow::Result<Configuration> {
+        let path = located(path)?;
+        let folder = folder_of(&path);
+        let sources = sources(&path)?;
+        let found = Environment { folder: folder.clone() };
+        let optional = Optional(&found);
+        let secrets: &dyn Secrets = if with_secrets { &found } else { &optional };
+        let (config, warnings) =
+            load(sources, secrets).map_err(|findings| exit::configuration(findings.to_string()))?;
+        let rules = Ruleset::compile(Arc::new(config)).map_err(|findings| exit::configuration(findings.to_string()))?;
+        Ok(Configuration { path, folder, rules: Arc::new(rules), warnings })
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        self.rules.config()
+    }
+
+    /// A path of the configuration, from its folder.
+    pub(crate) fn resolve(&self, path: &str) -> PathBuf {
+        self.folder.join(path)
+    }
+
+    pub(crate) fn algorithm(&self) -> permit::Algorithm {
+        match self.config().permit.algorithm {
+            PermitAlgorithm::Es256 => permit::Algorithm::Es256,
+            PermitAlgorithm::EdDsa => permit::Algorithm::EdDsa,
+            PermitAlgorithm::Rs256 => permit::Algorithm::Rs256,
+        }
+    }
+}
+
+/// The configuration's path: the one that was named, or `holdshort.yaml` here.
+pub(crate) fn located(path: Option<&Path>) -> anyhow::Result<PathBuf> {
+    let named = path.map_or_else(|| PathBuf::from(DEFAULT), Path::to_path_buf);
+    if named.exists() {
+        return Ok(named);
+    }
+    let what = match path {
+        Some(path) => format!("there is no configuration at {}", path.display()),
+        None => format!("there is no {DEFAULT} in this folder"),
+    };
+    Err(exit::configuration(format!(
+        "{what}\n\n  \
+         holdshort init --upstream https://api.example.com   sets a gate up here for one of your APIs\n  \
+         holdshort serve --config PATH                       uses a configuration that stands elsewhere\n  \
+         holdshort demo                                      shows it at work, without any configuration"
+    )))
+}
+
+/// The texts of a configuration: one file, or all `*.yaml` and `*.yml` of a folder by name.
+pub(crate) fn sources(path: &Path) -> anyhow::Result<Vec<Source>> {
+    let mut files = Vec::new();
+    if path.is_dir() {
+        let entries =
+            std::fs::read_dir(path).map_err(|error| exit::configuration(format!("{}: {error}", path.display())))?;
+        for entry in entries {
+            let file = entry.context("reading the configuration's folder")?.path();
+            let hidden = file.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+            let yaml = file.extension().is_some_and(|ending| ending == "yaml" || ending == "yml");
+            if yaml && !hidden && file.is_file() {
+                files.push(file);
+            }
+        }
+        files.sort();
+        if files.is_empty() {
+            return Err(exit::configuration(format!("there is no *.yaml in {}", path.display())));
+        }
+    } else {
+        files.push(path.to_path_buf());
+    }
+    files
+        .into_iter()
+        .map(|file| {
+            let text = std::fs::read_to_string(&file)
+                .map_err(|error| exit::configuration(format!("{}: {error}", file.display())))?;
+            Ok(Source { name: file.display().to_string(), text })
+        })
+        .collect()
+}
+
+fn folder_of(path: &Path) -> PathBuf {
+    if path.is_dir() {
+        return path.to_path_buf();
+    }
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// An environment variable that is set and not empty.
+#[expect(clippy::disallowed_methods, reason = "the one home of the environment")]
+pub(crate) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Secrets from this process's environment and from files beside the configuration.
+#[derive(Debug)]
+struct Environment {
+    folder: PathBuf,
+}
+
+impl Secrets for Environment {
+    fn variable(&self, name: &str) -> Result<String, String> {
+        variable(name).ok_or_else(|| format!("the environment variable {name} is not set"))
+    }
+
+    fn file(&self, path: &str) -> Result<String, String> {
+        let file = self.folder.join(path);
+        std::fs::read_to_string(&file)
+            .map(|text| text.trim_end_matches(['\r', '\n']).to_owned())
+            .map_err(|error| format!("{}: {error}", file.display()))
+    }
+}

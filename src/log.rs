@@ -1,0 +1,23 @@
+//! Log lines: on standard error, as text or as one JSON object a line.
+
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::LogFormat;
+use crate::configuration::variable;
+
+/// `HOLDSHORT_LOG` chooses what is logged, in the syntax of `tracing_subscriber`'s filter; default: `info`
+/// for our own crates and warnings for the rest.
+pub(crate) fn start(format: LogFormat) {
+    let filter = variable("HOLDSHORT_LOG").unwrap_or_else(|| {
+        "warn,holdshort=info,holdshort_proxy=info,holdshort_gate=info,holdshort_admin=info".to_owned()
+    });
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(filter))
+        .with_writer(std::io::stderr)
+        .with_target(false);
+    // A second start (the demo runs after tests in one process, say) keeps the first.
+    let _ = match format {
+        LogFormat::Text => builder.compact().try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    };
+}
