@@ -1,0 +1,15 @@
+//! End to end: the built binary, real sockets, a raw recording upstream. Every test says what must not
+//! have happened, too.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod harness;
+
+mod answers;
+mod command_line;
+mod crash;
+mod faults;
+mod held;
+mod identity;
+mod passing;
+mod real_clients;
+mod same_call;
