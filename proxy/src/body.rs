@@ -12,7 +12,7 @@ use crate::answer::Stop;
 /// A body may take this long, and longer the larger it may be: slower senders are cut off.
 const PATIENCE: Duration = Duration::from_secs(30);
 const LEAST_BYTES_PER_SECOND: u64 = 16 * 1024;
-/// What is still read of a body that is refused, so that the answer arrives: over HTTP/2 an answer
+/// What is still read of a request that is refused, so that the answer arrives: over HTTP/2 an answer
 /// beside unread data is lost, and over HTTP/1.1 closing on unread data can destroy it on the way.
 const DRAINED_BYTES: usize = 8 * 1024 * 1024;
 const DRAINED_FOR: Duration = Duration::from_secs(2);
@@ -20,7 +20,7 @@ const DRAINED_FOR: Duration = Duration::from_secs(2);
 /// The whole body, of at most `limit` bytes.
 ///
 /// # Errors
-/// Too large (what there is of it has been drained, within bounds), too slow, or the caller is gone.
+/// Too large, too slow, or the caller is gone.
 pub(crate) async fn read(session: &mut ServerSession, head: &Head, limit: usize) -> Result<Bytes, Stop> {
     if session.is_body_done() {
         return Ok(Bytes::new());
@@ -30,9 +30,6 @@ pub(crate) async fn read(session: &mut ServerSession, head: &Head, limit: usize)
         BodyFraming::None | BodyFraming::Open => 0,
     };
     if announced > limit {
-        if !head.expects_continue {
-            drain(session).await;
-        }
         return Err(Stop::BodyTooLarge { limit });
     }
     if head.expects_continue && !session.is_http2() {
@@ -46,10 +43,7 @@ pub(crate) async fn read(session: &mut ServerSession, head: &Head, limit: usize)
     let span = PATIENCE + Duration::from_secs(expected as u64 / LEAST_BYTES_PER_SECOND);
     match timeout(span, gather(session, announced, limit)).await {
         Ok(Ok(Some(body))) => Ok(body),
-        Ok(Ok(None)) => {
-            drain(session).await;
-            Err(Stop::BodyTooLarge { limit })
-        }
+        Ok(Ok(None)) => Err(Stop::BodyTooLarge { limit }),
         Ok(Err(stop)) => Err(stop),
         Err(_) => Err(Stop::BodyTooSlow),
     }
@@ -84,7 +78,12 @@ fn broken(error: &pingora_error::Error) -> Stop {
     }
 }
 
-async fn drain(session: &mut ServerSession) {
+/// Reads on, within bounds, to what is left of a request that is being refused.
+pub(crate) async fn drain(session: &mut ServerSession) {
+    // Whoever waits to be asked for the body has not sent it.
+    if session.is_body_done() || session.req_header().headers.contains_key(http::header::EXPECT) {
+        return;
+    }
     let read = async {
         let mut drained = 0;
         while let Ok(Some(part)) = session.read_request_body().await {

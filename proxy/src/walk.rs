@@ -12,7 +12,7 @@ use pingora_error::{BError, Error, ErrorType};
 use pingora_http::ResponseHeader;
 use rules::Request;
 use rules::config::{HoldTimeout, Upstream};
-use rules::request::Head;
+use rules::request::{Content, Head};
 use rules::ruleset::{BodyNeed, Hit, Mounted, Routed};
 
 use crate::answer::{Answer, Rpc, Stop, problem};
@@ -118,13 +118,20 @@ async fn steps(
     let came = Came::of(session);
     let whole = match rules.body_need(&mounted, &head) {
         BodyNeed::Whole(limit) => body::read(session, &head, limit).await?,
-        // Nothing but a pass can come of it.
-        BodyNeed::Stream if !session.is_body_empty() => {
+        // The head tells all: it passes, or it has no route.
+        BodyNeed::Stream => {
+            let request = by_head(head, &mounted, &line);
+            let upgrade = match rules.route(&request)? {
+                Routed::Pass { upgrade } => upgrade,
+                Routed::NoRoute => return Err(Stop::NoRoute),
+                Routed::Action(_) | Routed::Protocol => return Err(Stop::Internal),
+            };
             pass::status(&agent)?;
-            refuse_upgrade(&head)?;
-            return stream(line, head, mounted, came, false, asking).await;
+            if !upgrade {
+                refuse_upgrade(&request.head)?;
+            }
+            return stream(line, request, mounted.prefix, came, upgrade, asking).await;
         }
-        BodyNeed::Stream => Bytes::new(),
     };
     let native = whole.is_empty() && session.is_body_empty();
     let request = match Request::new(head, &mounted, whole) {
@@ -151,7 +158,7 @@ async fn steps(
                 refuse_upgrade(&request.head)?;
             }
             if native {
-                return stream(line, request.head, mounted, came, upgrade, asking).await;
+                return stream(line, request, mounted.prefix, came, upgrade, asking).await;
             }
             pass::send(&way, &mut Caller::new(session), asking, &request, None).await?;
             Ok(Next::Answered)
@@ -160,7 +167,7 @@ async fn steps(
             pass::status(&agent)?;
             refuse_upgrade(&request.head)?;
             if native {
-                return stream(line, request.head, mounted, came, false, asking).await;
+                return stream(line, request, mounted.prefix, came, false, asking).await;
             }
             let handshake = mcp::Handshake::of(agent.id, &request);
             pass::send(&way, &mut Caller::new(session), asking, &request, handshake).await?;
@@ -218,18 +225,31 @@ fn refuse_upgrade(head: &Head) -> Result<(), Stop> {
     if head.upgrade.is_some() { Err(Stop::NoRoute) } else { Ok(()) }
 }
 
+/// A request whose body nothing looks at.
+fn by_head(head: Head, mounted: &Mounted, line: &Line) -> Request {
+    let query = head.query.as_deref().map(|query| format!("?{query}")).unwrap_or_default();
+    Request {
+        upstream: mounted.upstream.clone(),
+        target: format!("{}{}{query}", line.path, mounted.path),
+        path: mounted.path.clone(),
+        head,
+        body: Bytes::new(),
+        content_digest: String::new(),
+        content: Content::Opaque,
+    }
+}
+
 async fn stream(
     line: Arc<Line>,
-    head: Head,
-    mounted: Mounted,
+    request: Request,
+    prefix: String,
     came: Came,
     upgrade: bool,
     asking: &Asking,
 ) -> Result<Next, Stop> {
-    let query = head.query.as_deref().map(|query| format!("?{query}")).unwrap_or_default();
-    let target = format!("{}{}{query}", line.path, mounted.path);
+    let Request { head, target, .. } = request;
     let id = asking.request_id.clone();
-    let passing = Passing::new(line, head, target, mounted.prefix, came.client, came.tls, upgrade, id).await?;
+    let passing = Passing::new(line, head, target, prefix, came.client, came.tls, upgrade, id).await?;
     Ok(Next::Pass(Box::new(passing)))
 }
 
@@ -305,11 +325,12 @@ async fn replay(caller: &mut Caller<'_>, asking: &Asking, stored: StoredAnswer) 
 
 /// Says why a call ends here.
 async fn tell(gateway: &Gateway, session: &mut ServerSession, asking: &Asking, stop: &Stop) -> Result<(), BError> {
-    let mut caller = Caller::new(session);
     let Some(answer) = Answer::to(stop, gateway.gate.now()) else { return Err(broken_off()) };
     if let Some(upstream) = &asking.upstream {
         signs::call(upstream, answer.code);
     }
+    body::drain(session).await;
+    let mut caller = Caller::new(session);
     tracing::debug!(request = asking.request_id, code = answer.code, intent = ?answer.intent, "refused");
     let message = asking.mcp.as_ref().and_then(|asked| asked.told(&answer, &asking.admin_url));
     if asking.streaming {

@@ -1,0 +1,24 @@
+//! Calls through the proxy over real sockets: a gate on a store in a temporary folder, a recording
+//! upstream, and clients that write bytes.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, unreachable_pub)]
+
+#[path = "calls/answers.rs"]
+mod answers;
+#[path = "calls/bodies.rs"]
+mod bodies;
+#[path = "calls/client.rs"]
+mod client;
+#[path = "calls/held.rs"]
+mod held;
+#[path = "calls/http2.rs"]
+mod http2;
+#[path = "calls/mcp.rs"]
+mod mcp;
+#[path = "calls/passes.rs"]
+mod passes;
+#[path = "calls/released.rs"]
+mod released;
+#[path = "calls/support.rs"]
+mod support;
+#[path = "calls/upstream.rs"]
+mod upstream;

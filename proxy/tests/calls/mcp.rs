@@ -1,0 +1,148 @@
+//! Tool calls on an MCP upstream.
+
+use serde_json::{Value, json};
+
+use crate::support::{House, house_of};
+use crate::upstream::{Recorded, Step, Upstream, answer};
+
+async fn mcp(upstream: &Upstream, more: &str) -> House {
+    let upstreams = format!(
+        "  tools:\n    url: {}\n    at: /mcp\n    protocol: mcp\n    routes:\n      - {{ action: hold_it, match: {{ mcp: {{ tool: refund }} }}, risk_tier: high }}\n      - {{ action: free_it, match: {{ mcp: {{ tool: look }} }} }}\n      - {{ action: drop_it, match: {{ mcp: {{ tool: drop }} }} }}\n",
+        upstream.url()
+    );
+    house_of(&upstreams, more).await
+}
+
+fn call(house: &House, id: u32, tool: &str, headers: &str) -> String {
+    let body = json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": { "name": tool, "arguments": { "n": 1 } } });
+    let headers = format!("content-type: application/json\r\naccept: application/json, text/event-stream\r\n{headers}");
+    house.ask("POST", "/mcp", &headers, &body.to_string())
+}
+
+/// Answers like an MCP server: the id that was asked, and the tool's name.
+async fn server() -> Upstream {
+    Upstream::doing(|call| vec![Step::Send(answer("200 OK", "content-type: application/json\r\n", &result(call)))])
+        .await
+}
+
+fn result(call: &Recorded) -> String {
+    let asked: Value = serde_json::from_slice(&call.body).unwrap();
+    json!({ "jsonrpc": "2.0", "id": asked["id"], "result": { "content": [{ "type": "text", "text": "did it" }] } })
+        .to_string()
+}
+
+fn events(text: &str) -> Vec<Value> {
+    text.lines()
+        .filter_map(|line| line.strip_prefix("data: "))
+        .map(|data| serde_json::from_str(data).unwrap())
+        .collect()
+}
+
+#[tokio::test]
+async fn a_tool_call_that_policy_approves_is_answered_by_the_upstream() {
+    let upstream = server().await;
+    let house = mcp(&upstream, "").await;
+    let answer = house.client().await.request(call(&house, 7, "look", "")).await;
+    assert_eq!((answer.status, answer.json()["id"].clone()), (200, json!(7)));
+    assert!(upstream.only_call().header("holdshort-permit").is_some());
+}
+
+#[tokio::test]
+async fn refusals_are_results_that_the_model_reads() {
+    let upstream = server().await;
+    let house = mcp(&upstream, "").await;
+    for (tool, status) in [("drop", "blocked_by_policy"), ("unknown", "no_route")] {
+        let answer = house.client().await.request(call(&house, 3, tool, "")).await;
+        assert_eq!(answer.status, 200, "{tool}");
+        let message = answer.json();
+        assert_eq!(message["id"], 3);
+        assert_eq!(message["result"]["isError"], true);
+        assert_eq!(message["result"]["structuredContent"]["status"], status);
+        assert!(message["result"]["content"][0]["text"].as_str().unwrap().starts_with("Not executed"));
+        assert_eq!(message["result"].get("resultType"), None);
+    }
+    let modern = "mcp-protocol-version: 2026-07-28\r\nmcp-method: tools/call\r\nmcp-name: drop\r\n";
+    let answer = house.client().await.request(call(&house, 4, "drop", modern)).await;
+    assert_eq!(answer.json()["result"]["resultType"], "complete");
+    assert!(upstream.calls().is_empty());
+}
+
+#[tokio::test]
+async fn a_header_that_disagrees_with_the_body_is_refused_by_its_own_code() {
+    let upstream = server().await;
+    let house = mcp(&upstream, "").await;
+    let lie = "mcp-protocol-version: 2026-07-28\r\nmcp-method: tools/call\r\nmcp-name: look\r\n";
+    let answer = house.client().await.request(call(&house, 5, "drop", lie)).await;
+    assert_eq!((answer.status, answer.json()["error"]["code"].clone()), (400, json!(-32020)));
+    assert!(upstream.calls().is_empty());
+}
+
+#[tokio::test]
+async fn without_a_key_it_is_a_plain_401() {
+    let upstream = server().await;
+    let house = mcp(&upstream, "").await;
+    let request = call(&house, 1, "look", "").replace(house.key.expose(), "none");
+    assert_eq!(house.client().await.request(request).await.status, 401);
+}
+
+#[tokio::test]
+async fn a_held_tool_call_is_a_stream_at_once_and_the_answer_goes_into_it() {
+    let upstream = server().await;
+    let house = mcp(&upstream, "").await;
+    let mut client = house.client().await;
+    client.send(call(&house, 9, "refund", "")).await;
+    let id = house.pending().await;
+    let so_far = client.until(": held").await;
+    assert!(so_far.starts_with("HTTP/1.1 200"), "{so_far}");
+    assert!(upstream.calls().is_empty());
+    house.approve(id).await;
+    let answer = client.answer().await;
+    assert_eq!(answer.header("content-type"), Some("text/event-stream"));
+    let events = events(&answer.text());
+    assert_eq!(events.len(), 1, "{}", answer.text());
+    assert_eq!((&events[0]["id"], &events[0]["result"]["content"][0]["text"]), (&json!(9), &json!("did it")));
+    assert_eq!(upstream.calls().len(), 1);
+}
+
+#[tokio::test]
+async fn a_denied_tool_call_ends_the_stream_with_the_reason() {
+    let upstream = server().await;
+    let house = mcp(&upstream, "").await;
+    let mut client = house.client().await;
+    client.send(call(&house, 9, "refund", "")).await;
+    let id = house.pending().await;
+    house.verdict(id, gate::Verdict::Deny, Some("not today")).await;
+    let answer = client.answer().await;
+    let events = events(&answer.text());
+    assert_eq!(events[0]["result"]["isError"], true);
+    assert!(events[0]["result"]["content"][0]["text"].as_str().unwrap().contains("not today"));
+    assert_eq!(events[0]["result"]["structuredContent"]["intent_id"], id.to_string());
+    assert!(upstream.calls().is_empty());
+}
+
+#[tokio::test]
+async fn whoever_calls_again_gets_the_answer_under_its_own_id() {
+    let upstream = server().await;
+    let house = mcp(&upstream, "hold: { timeout: 300ms }").await;
+    let answer = house.client().await.request(call(&house, 1, "refund", "")).await;
+    let events_of_first = events(&answer.text());
+    assert_eq!(events_of_first[0]["result"]["structuredContent"]["status"], "approval_pending");
+    let id = events_of_first[0]["result"]["structuredContent"]["intent_id"].as_str().unwrap().parse().unwrap();
+    house.approve(id).await;
+    let answer = house.client().await.request(call(&house, 2, "refund", "")).await;
+    let message = if answer.text().contains("data: ") { events(&answer.text())[0].clone() } else { answer.json() };
+    assert_eq!(message["id"], 2);
+    assert_eq!(message["result"]["content"][0]["text"], "did it");
+    assert_eq!(upstream.calls().len(), 1);
+}
+
+#[tokio::test]
+async fn the_handshake_passes_without_a_permit() {
+    let upstream = server().await;
+    let house = mcp(&upstream, "").await;
+    let hello = json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": { "clientInfo": { "name": "x", "version": "1" } } });
+    let headers = "content-type: application/json\r\naccept: application/json, text/event-stream\r\n";
+    let answer = house.call("POST", "/mcp", headers, &hello.to_string()).await;
+    assert_eq!((answer.status, answer.json()["id"].clone()), (200, json!(0)));
+    assert_eq!(upstream.only_call().header("holdshort-permit"), None);
+}
