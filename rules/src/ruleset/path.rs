@@ -71,6 +71,15 @@ impl Template {
         Ok(Template { segments })
     }
 
+    /// The template without the names it captures by: what it matches.
+    pub(super) fn shape(&self) -> Vec<(Narrows, &str)> {
+        let literals = self.segments.iter().map(|segment| match segment {
+            Segment::Literal(text) => text.as_str(),
+            _ => "",
+        });
+        self.specificity().into_iter().zip(literals.chain([""])).collect()
+    }
+
     pub(super) fn specificity(&self) -> Vec<Narrows> {
         let narrows = |segment: &Segment| match segment {
             Segment::Literal(_) => Narrows::Literal,

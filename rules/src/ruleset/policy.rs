@@ -14,6 +14,7 @@ use super::condition::{Condition, Facts};
 use super::glob::Glob;
 use super::problem::Problems;
 use super::schedule::Schedule;
+use crate::config::load::Severity;
 use crate::config::{self, Outside, PolicyDecision, RiskTier};
 use crate::decision::{Action, DenyReason, Step, Verdict};
 
@@ -83,7 +84,19 @@ enum Mark {
 impl Policies {
     pub(super) fn compile(config: &config::Config, problems: &mut Problems) -> Policies {
         let mut ordered: Vec<(Order, Policy)> = Vec::with_capacity(config.policies.len());
+        let mut seen: HashMap<String, PolicyDecision> = HashMap::new();
         for (place, policy) in config.policies.iter().enumerate() {
+            let who = (&policy.action, &policy.agent, &policy.upstream, &policy.project, policy.source_type);
+            let same =
+                format!("{} {who:?} {:?} {:?} {:?}", policy.priority, policy.risk_tier, policy.trust, policy.when);
+            if seen.insert(same, policy.decision).is_some_and(|before| before != policy.decision) {
+                let message = format!(
+                    "policy \"{}\" and one before it are for the same calls at the same priority and decide differently: \
+                     deny goes before require before approve",
+                    policy.name
+                );
+                problems.push(Severity::Warning, "same-priority", message, &policy.place);
+            }
             let globs = |texts: &[String]| texts.iter().map(|text| Glob::compile(text)).collect();
             let when = policy.when.as_deref().map(|when| problems.take(&policy.place, Condition::compile(when)));
             let schedule = policy.schedule.as_ref().map(|times| problems.take(&policy.place, Schedule::compile(times)));

@@ -127,6 +127,7 @@ fn what_a_rule_looks_at_has_one_value() {
         POST /a/b | content-type: application/json; charset=utf-16 ¶ {} => 415
         POST /a/b | content-type: application/json; charset="ibm037" ¶ {} => 415
         POST /a/b | content-type: application/json; charset=utf-8; charset=utf-7 ¶ {} => 415
+        POST /a/b | content-type: application/json; charset=utf-8; charset=utf-8 ¶ {} => 415
         POST /a/b | content-type: application/merge-patch+json ¶ {} => 415
         POST /a/b | content-type: application/x-www-form-urlencoded;/json ¶ {} => 415
         POST /a/b | content-type: application/xml ¶ <a/> => 415
@@ -256,6 +257,7 @@ fn parameters_are_typed_or_they_are_defects() {
         (("n", "9223372036854775808"), "parameter n: is a decimal, not an integer"),
         (("d", "1e400"), "parameter d: a number that cannot be compared exactly"),
         (("d", "0.12345678901234567890123456789012345"), "parameter d: a number that cannot be compared exactly"),
+        (("d", "1.23456789012345678901234567e-10"), "parameter d: a number that cannot be compared exactly"),
         (("d", "\"1\""), "parameter d: is a string, not a decimal"),
         (("b", "1"), "parameter b: is an integer, not a boolean"),
         (("l", "{}"), "parameter l: is an object, not a list"),
