@@ -76,6 +76,7 @@ impl Surroundings {
             Need::Python => self.python().is_some(),
             Need::Node => self.has("node"),
             Need::Npm => self.has("npm"),
+            Need::Wrk => self.has("wrk"),
             Need::Chromium => {
                 ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"].iter().any(|it| self.has(it))
             }

@@ -16,12 +16,17 @@ pub(crate) enum Need {
     Node,
     Npm,
     Chromium,
+    /// Makes the load that the gate is measured under.
+    Wrk,
 }
 
 /// What every build needs.
 pub(crate) const BUILDING: &[Need] = &[Need::Cmake, Need::CCompiler, Need::Make];
 /// What the tools of the tests are installed and run with.
 pub(crate) const TESTING: &[Need] = &[Need::Python, Need::Node, Need::Npm, Need::Chromium];
+
+/// What the measurements are built and run with.
+pub(crate) const MEASURING: &[Need] = &[Need::Cmake, Need::CCompiler, Need::Make, Need::Python, Need::Wrk];
 
 /// Who installs packages on this system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +77,7 @@ impl Need {
             Self::Node => "Node.js",
             Self::Npm => "npm",
             Self::Chromium => "Chromium",
+            Self::Wrk => "wrk",
         }
     }
 
@@ -104,6 +110,7 @@ impl Need {
             (Self::Npm, Dnf) => &["nodejs-npm"],
             (Self::Npm, _) => &["npm"],
             (Self::Chromium, _) => &["chromium"],
+            (Self::Wrk, _) => &["wrk"],
         }
     }
 }
