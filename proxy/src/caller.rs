@@ -51,6 +51,10 @@ impl<'a> Caller<'a> {
     /// Writes the head of an answer with a body, framed as this connection needs it.
     pub(crate) async fn head(&mut self, mut head: Box<ResponseHeader>) {
         let bare = matches!(head.status.as_u16(), 204 | 304) || self.session.req_header().method == http::Method::HEAD;
+        // An upstream may have answered in another version.
+        if !self.session.is_http2() {
+            head.set_version(http::Version::HTTP_11);
+        }
         if !bare
             && !self.session.is_http2()
             && self.session.req_header().version == http::Version::HTTP_11

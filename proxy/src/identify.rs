@@ -8,6 +8,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use gate::agent::LabelRefused;
 use gate::{Agent, Gate, KeyKind, KeySecret, Principal, Refusal};
 use rules::config::{Anonymous, Config};
 use rules::request::Head;
@@ -110,51 +111,39 @@ pub(crate) async fn caller(
     bound_agent: Option<&str>,
 ) -> Result<Arc<Agent>, Stop> {
     let Some(key) = presented.key else {
-        if let Some(name) = bound_agent {
-            return gate
-                .directory()
-                .agent_named(name)
-                .ok_or(Stop::Unauthorized("The agent of this listener is not registered."));
-        }
-        return match config.proxy.anonymous {
-            Anonymous::Allow => Ok(anonymous(gate)),
-            Anonymous::Reject => Err(Stop::Unauthorized("The request carries no key.")),
+        return match (bound_agent, config.proxy.anonymous) {
+            (Some(name), _) => {
+                gate.bound_agent(name).ok_or(Stop::Unauthorized("The agent of this listener is not registered."))
+            }
+            (None, Anonymous::Allow) => Ok(gate.anonymous_agent()),
+            (None, Anonymous::Reject) => Err(Stop::Unauthorized("The request carries no key.")),
         };
     };
     match gate.identify(&key).await {
         Ok(Some(Principal::Agent(agent))) => Ok(agent),
-        Ok(Some(Principal::Project(project))) => labelled(gate, config, &project, presented.label.as_deref()),
+        Ok(Some(Principal::Project(project))) => {
+            let label = presented.label.filter(|label| !label.is_empty()).ok_or(Stop::Unauthorized(
+                "A project's key needs the header Holdshort-Agent, which names the agent.",
+            ))?;
+            gate.labelled_agent(&project, &label).map_err(|refused| Stop::Unauthorized(why(&refused)))
+        }
         Ok(Some(Principal::Person(_))) => Err(Stop::Unauthorized("A person's token is no agent key.")),
         Ok(None) => Err(Stop::Unauthorized("The key is unknown, revoked or expired.")),
         Err(error) => {
             tracing::warn!(%error, "a key cannot be looked up");
-            Err(Stop::Gate(Refusal::Unavailable {
-                intent: None,
-                why: "the store cannot be asked who this is".to_owned(),
-            }))
+            let why = "the store cannot be asked who this is".to_owned();
+            Err(Stop::Gate(Refusal::Unavailable { intent: None, why }))
         }
     }
 }
 
-fn anonymous(gate: &Gate) -> Arc<Agent> {
-    gate.directory().agent_named("anonymous").unwrap_or_else(|| Arc::new(Agent::unregistered("default", "anonymous")))
-}
-
-/// A project's key with a label. A label never raises: its trust stays `unregistered`, and who has a
-/// key of their own cannot be spoken for.
-fn labelled(gate: &Gate, config: &Config, project: &str, label: Option<&str>) -> Result<Arc<Agent>, Stop> {
-    let Some(label) = label.filter(|label| !label.is_empty()) else {
-        return Err(Stop::Unauthorized("A project's key needs the header Holdshort-Agent, which names the agent."));
-    };
-    match gate.directory().fingerprint(project, label) {
-        Some(agent) if agent.keys.iter().any(|key| key.revoked_at.is_none()) => {
-            Err(Stop::Unauthorized("This agent has a key of its own, and a project's key cannot speak for it."))
+fn why(refused: &LabelRefused) -> &'static str {
+    match refused {
+        LabelRefused::Malformed => "Holdshort-Agent holds no name of an agent.",
+        LabelRefused::HasItsOwnKey => {
+            "The agent named in Holdshort-Agent has a key of its own, and a project's key cannot speak for it."
         }
-        Some(agent) => Ok(Arc::new(Agent { trust: rules::config::Trust::Unregistered, ..Agent::clone(&agent) })),
-        None if config.projects.iter().any(|entry| entry.name == project && entry.accept_unregistered) => {
-            Ok(Arc::new(Agent::unregistered(project, label)))
-        }
-        None => Err(Stop::Unauthorized("No agent of this name is registered in the project of the key.")),
+        LabelRefused::Unregistered => "No agent of this name is registered in the project of the key.",
     }
 }
 

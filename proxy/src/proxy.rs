@@ -23,6 +23,9 @@ use crate::upstream::dial::Dialer;
 /// Held calls of one agent share an HTTP/2 connection: more than pingora's 100.
 const STREAMS_PER_CONNECTION: u32 = 256;
 
+/// An HTTP/2 connection without a call in flight is closed after this.
+const IDLE_FOR: Duration = Duration::from_secs(300);
+
 /// Why the proxy cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum ProxyError {
@@ -93,6 +96,7 @@ impl Proxy {
         let mut app = http_proxy(&Arc::new(conf), Gateway { shared: self.shared.clone(), listener });
         let mut options = HttpServerOptions::default();
         options.h2c = true;
+        options.h2_idle_timeout = Some(IDLE_FOR);
         app.server_options = Some(options);
         let mut h2 = default_h2_options();
         h2.max_concurrent_streams(STREAMS_PER_CONNECTION);

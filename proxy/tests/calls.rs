@@ -6,6 +6,8 @@
 mod answers;
 #[path = "calls/bodies.rs"]
 mod bodies;
+#[path = "calls/callers.rs"]
+mod callers;
 #[path = "calls/client.rs"]
 mod client;
 #[path = "calls/held.rs"]
@@ -20,5 +22,7 @@ mod passes;
 mod released;
 #[path = "calls/support.rs"]
 mod support;
+#[path = "calls/tls.rs"]
+mod tls;
 #[path = "calls/upstream.rs"]
 mod upstream;

@@ -19,6 +19,7 @@ use crate::upstream::Upstream;
 pub struct House {
     pub gate: Gate,
     pub address: SocketAddr,
+    pub addresses: Vec<SocketAddr>,
     pub key: KeySecret,
     pub agent: AgentId,
     pub admin: Arc<Person>,
@@ -49,13 +50,17 @@ pub async fn house(upstream: &Upstream) -> House {
 
 /// A house with these upstreams and further top-level keys.
 pub async fn house_of(upstreams: &str, more: &str) -> House {
+    house_in(tempfile::tempdir().unwrap(), "proxy: { listen: 127.0.0.1:0 }", upstreams, more).await
+}
+
+/// The same, with this `proxy` key and files in this folder.
+pub async fn house_in(folder: tempfile::TempDir, proxy: &str, upstreams: &str, more: &str) -> House {
     let text = format!(
-        "proxy: {{ listen: 127.0.0.1:0 }}\nadmin: {{ listen: 127.0.0.1:1, url: http://gate.test:8081 }}\n{more}\nupstreams:\n{upstreams}\n{POLICIES}"
+        "{proxy}\nadmin: {{ listen: 127.0.0.1:1, url: http://gate.test:8081 }}\n{more}\nupstreams:\n{upstreams}\n{POLICIES}"
     );
     let sources = vec![Source { name: "holdshort.yaml".into(), text: text.clone() }];
     let (config, _) = load(sources, &NoSecrets).unwrap_or_else(|findings| panic!("{text}\n{findings:?}"));
     let rules = Arc::new(Ruleset::compile(Arc::new(config)).unwrap());
-    let folder = tempfile::tempdir().unwrap();
     let store = Arc::new(SqliteStore::open(&folder.path().join("holdshort.db")).await.unwrap());
     let keys = permit::KeyRing::ephemeral(permit::Algorithm::Es256, 0).unwrap();
     let gate = Gate::open(store, Arc::new(SystemClock), keys, rules).await.unwrap();
@@ -74,7 +79,8 @@ pub async fn house_of(upstreams: &str, more: &str) -> House {
     let admin = gate.add_person("dana@example.com", "Dana", Role::Admin, Vec::new(), &Actor::Operator).await.unwrap();
     let mut proxy = Proxy::new(gate.clone(), folder.path()).unwrap();
     proxy.bind().unwrap();
-    let address = proxy.local_addrs()[0];
+    let addresses = proxy.local_addrs();
+    let address = addresses[0];
     let (stop, stopped) = oneshot::channel::<()>();
     let until = async move {
         let _ = stopped.await;
@@ -83,6 +89,7 @@ pub async fn house_of(upstreams: &str, more: &str) -> House {
     House {
         gate,
         address,
+        addresses,
         key: key.secret,
         agent: agent.id,
         admin,
