@@ -3,6 +3,8 @@
 
 extern crate holdshort_gate as gate;
 
+mod faults;
 mod harness;
 mod held;
+mod life;
 mod policy;
