@@ -17,7 +17,8 @@
   const tick = () => {
     const now = Date.now();
     for (const time of document.querySelectorAll("time[data-ago]")) {
-      time.textContent = `${span(Math.floor((now - Date.parse(time.dateTime)) / 1000))} ago`;
+      const past = Math.floor((now - Date.parse(time.dateTime)) / 1000);
+      time.textContent = past < 5 ? "just now" : `${span(past)} ago`;
     }
     for (const time of document.querySelectorAll("time[data-left]")) {
       const left = Math.floor((Date.parse(time.dateTime) - now) / 1000);

@@ -41,6 +41,8 @@ pub(crate) fn all() -> OpenApiRouter<App> {
         .routes(routes!(keys::revoke))
         .routes(routes!(users::list, users::add))
         .routes(routes!(users::link))
+        .routes(routes!(users::role))
+        .routes(routes!(users::set_teams))
         .routes(routes!(users::disable))
         .routes(routes!(users::enable))
         .routes(routes!(users::teams))

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use gate::{Person, PersonId};
+use gate::{Person, PersonId, Role};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -12,7 +12,7 @@ use crate::caller::{AdminUser, Viewer, actor};
 use crate::error::{ApiError, Problem};
 use crate::input::{Body, Id};
 use crate::view::List;
-use crate::view::person::{NewPersonView, PersonView, TeamView, role_of};
+use crate::view::person::{NewPersonView, PersonView, TeamView};
 
 /// Lists the people.
 #[utoipa::path(get, path = "/api/users", tag = "users", responses(
@@ -44,8 +44,7 @@ pub(crate) async fn add(
 }
 
 pub(crate) async fn invite(app: &App, by: &Person, body: AddUserBody) -> Result<NewPersonView, ApiError> {
-    let role = role_of(&body.role)
-        .ok_or_else(|| ApiError::invalid(format!("`role` is viewer, approver or admin, not {:?}.", body.role)))?;
+    let role = a_role(&body.role)?;
     let email = body.email.trim();
     let name = body.name.as_deref().map(str::trim).filter(|name| !name.is_empty());
     let name = name.unwrap_or_else(|| email.split('@').next().unwrap_or(email));
@@ -75,6 +74,54 @@ pub(crate) async fn link(
     Id(id): Id<PersonId>,
 ) -> Result<(StatusCode, Json<LinkView>), ApiError> {
     Ok((StatusCode::CREATED, Json(LinkView { link: offer(&app, &admin, id).await? })))
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RoleBody {
+    /// `viewer`, `approver` or `admin`.
+    role: String,
+}
+
+/// Gives somebody another role. They sign in again then.
+#[utoipa::path(post, path = "/api/users/{id}/role", tag = "users", params(("id" = String, Path)),
+    request_body = RoleBody, responses((status = 200, body = PersonView), (status = "4XX", body = Problem)))]
+pub(crate) async fn role(
+    AdminUser(admin): AdminUser,
+    State(app): State<App>,
+    Id(id): Id<PersonId>,
+    Body(body): Body<RoleBody>,
+) -> Result<Json<PersonView>, ApiError> {
+    Ok(Json(set_role(&app, &admin, id, &body.role).await?))
+}
+
+pub(crate) async fn set_role(app: &App, by: &Person, id: PersonId, role: &str) -> Result<PersonView, ApiError> {
+    let person = app.gate().set_role(id, a_role(role)?, &actor(by)).await?;
+    Ok(PersonView::of(&person))
+}
+
+fn a_role(word: &str) -> Result<Role, ApiError> {
+    Role::parse(word).ok_or_else(|| ApiError::invalid(format!("`role` is viewer, approver or admin, not {word:?}.")))
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TeamsBody {
+    /// All their teams; a team that files define is changed only there.
+    teams: Vec<String>,
+}
+
+/// Puts somebody into teams.
+#[utoipa::path(post, path = "/api/users/{id}/teams", tag = "users", params(("id" = String, Path)),
+    request_body = TeamsBody, responses((status = 200, body = PersonView), (status = "4XX", body = Problem)))]
+pub(crate) async fn set_teams(
+    AdminUser(admin): AdminUser,
+    State(app): State<App>,
+    Id(id): Id<PersonId>,
+    Body(body): Body<TeamsBody>,
+) -> Result<Json<PersonView>, ApiError> {
+    let person = app.gate().set_teams(id, body.teams, &actor(&admin)).await?;
+    Ok(Json(PersonView::of(&person)))
 }
 
 /// Takes somebody's access away; what they decided stays.

@@ -1,7 +1,7 @@
 //! JSON laid out for reading, token by token: every token is the raw one, in its order, so that `1e3`,
 //! `0.10` and `\u202e` stand as they were sent. Only the space between tokens is ours.
 
-use super::{Piece, Shown, group, show};
+use super::{Piece, Shown, Warning, group, show};
 
 /// Deepest nesting that is indented further; deeper is still shown.
 const DEEPEST_INDENT: usize = 24;
@@ -105,7 +105,17 @@ impl Layout {
         }
     }
 
+    /// A raw token. An escape like `\u202e` is visible as it stands, but not to everybody what it does.
     fn coloured(&mut self, class: &'static str, token: &str) {
+        if token.contains("\\u")
+            && let Ok(meant) = serde_json::from_str::<String>(token)
+        {
+            for warning in show(meant).warnings() {
+                if !matches!(warning, Warning::Control | Warning::Padding) {
+                    self.shown.warn(warning);
+                }
+            }
+        }
         self.shown.pieces.push(Piece::Open(class));
         self.shown.pieces.extend(show(token).pieces);
         self.shown.pieces.push(Piece::Close);

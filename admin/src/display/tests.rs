@@ -86,6 +86,7 @@ fn json_keeps_every_raw_token() {
     "#);
     assert_eq!(json.top, ["amount", "rate", "exp", "note", "list", "none", "no"]);
     assert_eq!(json.keys, 8);
+    assert_eq!(json.shown.warnings(), [Warning::Direction], "what an escape stands for is warned of");
 }
 
 #[test]

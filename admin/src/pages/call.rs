@@ -149,7 +149,15 @@ impl CallPage {
         self.open() && self.intent.can.as_ref().is_some_and(|can| can.deny)
     }
 
-    /// How many more people must approve.
+    fn was_sent(&self) -> bool {
+        matches!(self.intent.status.as_str(), "executing" | "executed" | "unknown")
+    }
+
+    fn will_be_sent(&self) -> bool {
+        matches!(self.intent.status.as_str(), "pending" | "approved")
+    }
+
+    /// How many have approved.
     fn votes(&self) -> usize {
         self.intent.approvals.iter().filter(|approval| approval.verdict == "approve").count()
     }

@@ -7,7 +7,7 @@ use gate::{PersonId, Timestamp};
 use serde::Deserialize;
 
 use super::{Frame, PageError, Reader, filters, render};
-use crate::api::users::{AddUserBody, invite, offer};
+use crate::api::users::{AddUserBody, invite, offer, set_role};
 use crate::app::App;
 use crate::caller::{SignIn, actor};
 use crate::error::ApiError;
@@ -78,11 +78,14 @@ pub(crate) async fn add(State(app): State<App>, posted: Posted<AddForm, AdminRol
 #[serde(deny_unknown_fields)]
 pub(crate) struct ChangeForm {
     deed: Deed,
+    #[serde(default)]
+    role: String,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Deed {
+    Role,
     Link,
     Disable,
     Enable,
@@ -97,6 +100,10 @@ pub(crate) async fn change(
     let disabled = match posted.form.deed {
         Deed::Disable => true,
         Deed::Enable => false,
+        Deed::Role => {
+            set_role(&app, posted.person(), id, &posted.form.role).await?;
+            return Ok(Redirect::to("/people").into_response());
+        }
         Deed::Link => {
             let link = offer(&app, posted.person(), id).await?;
             let mut page = page(&app, &posted.sign_in).await?;

@@ -19,6 +19,7 @@ pub(crate) fn span(seconds: i64) -> String {
 
 pub(crate) fn ago(now: &Timestamp, iso: &str) -> String {
     match micros(iso) {
+        Some(at) if now.0 - at < 5_000_000 => "just now".to_owned(),
         Some(at) => format!("{} ago", span((now.0 - at) / 1_000_000)),
         None => iso.to_owned(),
     }
@@ -65,6 +66,7 @@ mod tests {
     fn times_are_said_from_now() {
         let now = Timestamp(1_000_000_000_000_000);
         assert_eq!(ago(&now, "2001-09-09T01:45:40.000Z"), "1 min ago");
+        assert_eq!(ago(&now, "2001-09-09T01:46:38.000Z"), "just now");
         assert_eq!(left(&now, "2001-09-09T01:56:40.000Z"), "in 10 min");
         assert_eq!(left(&now, "2001-09-09T01:46:40.000Z"), "now");
         assert_eq!(clock("2001-09-09T01:46:40.000Z"), "2001-09-09 01:46:40 UTC");

@@ -1,6 +1,6 @@
 //! People and teams as the API and the dashboard show them.
 
-use gate::{Person, Role};
+use gate::Person;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -26,7 +26,7 @@ impl PersonView {
             id: person.id.to_string(),
             email: person.email.clone(),
             name: person.name.clone(),
-            role: role_word(person.role).to_owned(),
+            role: person.role.as_str().to_owned(),
             teams: person.teams.clone(),
             disabled: person.disabled,
             has_password: person.has_password,
@@ -48,18 +48,6 @@ impl PersonView {
             last_seen_at: Some("2026-03-14T09:26:00.000Z".into()),
         }
     }
-}
-
-pub(crate) fn role_word(role: Role) -> &'static str {
-    match role {
-        Role::Viewer => "viewer",
-        Role::Approver => "approver",
-        Role::Admin => "admin",
-    }
-}
-
-pub(crate) fn role_of(word: &str) -> Option<Role> {
-    [Role::Viewer, Role::Approver, Role::Admin].into_iter().find(|role| role_word(*role) == word)
 }
 
 /// A new person, with the link that lets them set their password.
