@@ -12,7 +12,7 @@ use pingora_error::{BError, Error, ErrorType};
 use pingora_http::ResponseHeader;
 use rules::Request;
 use rules::config::{HoldTimeout, Upstream};
-use rules::request::{Content, Head};
+use rules::request::Head;
 use rules::ruleset::{BodyNeed, Hit, Mounted, Routed};
 
 use crate::answer::{Answer, Rpc, Stop, problem};
@@ -120,7 +120,7 @@ async fn steps(
         BodyNeed::Whole(limit) => body::read(session, &head, limit).await?,
         // The head tells all: it passes, or it has no route.
         BodyNeed::Stream => {
-            let request = by_head(head, &mounted, &line);
+            let request = Request::streaming(head, &mounted)?;
             let upgrade = match rules.route(&request)? {
                 Routed::Pass { upgrade } => upgrade,
                 Routed::NoRoute => return Err(Stop::NoRoute),
@@ -223,20 +223,6 @@ fn reaches(agent: &Agent, mounted: &Mounted) -> bool {
 
 fn refuse_upgrade(head: &Head) -> Result<(), Stop> {
     if head.upgrade.is_some() { Err(Stop::NoRoute) } else { Ok(()) }
-}
-
-/// A request whose body nothing looks at.
-fn by_head(head: Head, mounted: &Mounted, line: &Line) -> Request {
-    let query = head.query.as_deref().map(|query| format!("?{query}")).unwrap_or_default();
-    Request {
-        upstream: mounted.upstream.clone(),
-        target: format!("{}{}{query}", line.path, mounted.path),
-        path: mounted.path.clone(),
-        head,
-        body: Bytes::new(),
-        content_digest: String::new(),
-        content: Content::Opaque,
-    }
 }
 
 async fn stream(

@@ -122,7 +122,10 @@ pub struct Reading {
 }
 
 /// A request that can be decided: canonical head relative to the upstream's mount, and the whole body.
+///
+/// INVARIANT: made only by [`Request::new`] and [`Request::streaming`], which refuse what is ambiguous.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Request {
     pub upstream: Arc<Upstream>,
     pub head: Head,

@@ -13,10 +13,8 @@ impl Request {
     /// # Errors
     /// The body is of a kind that rules of this upstream look into, and cannot be read in one way only.
     pub fn new(mut head: Head, mounted: &Mounted, body: Bytes) -> Result<Request, Malformed> {
+        check_slashes(&head, mounted)?;
         let upstream = mounted.upstream.clone();
-        if !upstream.config.paths.allow_encoded_slash && target::has_escaped_slash(&head.path) {
-            return Err(Malformed::bad("an escaped slash or backslash in the path is not accepted", "request target"));
-        }
         if let Some(said) = head.header("content-digest") {
             digest::check(said, &body)?;
         }
@@ -31,14 +29,40 @@ impl Request {
         } else {
             read(&head, &body, looks)?
         };
-        // These were meant for the gate, which sets its own.
-        head.headers.retain(|(name, _)| {
-            !(name == "content-digest" || name == "proxy-authorization" || name.starts_with("holdshort-"))
-        });
+        drop_what_is_ours(&mut head, true);
         let target = target_of(&upstream.config.url.path, &mounted.path, head.query.as_deref());
         let content_digest = digest::content_digest(&body);
         Ok(Request { upstream, head, path: mounted.path.clone(), target, body, content_digest, content })
     }
+
+    /// Joins a canonical head and its mount where [`Ruleset::body_need`](crate::Ruleset::body_need) says that
+    /// the body streams: it is not looked at, and the digest is empty. The agent's own `Content-Digest`
+    /// travels with it.
+    ///
+    /// # Errors
+    /// The head cannot be read in one way only.
+    pub fn streaming(mut head: Head, mounted: &Mounted) -> Result<Request, Malformed> {
+        check_slashes(&head, mounted)?;
+        drop_what_is_ours(&mut head, false);
+        let upstream = mounted.upstream.clone();
+        let target = target_of(&upstream.config.url.path, &mounted.path, head.query.as_deref());
+        let (path, content_digest) = (mounted.path.clone(), String::new());
+        Ok(Request { upstream, head, path, target, body: Bytes::new(), content_digest, content: Content::Opaque })
+    }
+}
+
+fn check_slashes(head: &Head, mounted: &Mounted) -> Result<(), Malformed> {
+    if !mounted.upstream.config.paths.allow_encoded_slash && target::has_escaped_slash(&head.path) {
+        return Err(Malformed::bad("an escaped slash or backslash in the path is not accepted", "request target"));
+    }
+    Ok(())
+}
+
+/// These were meant for the gate, which sets its own.
+fn drop_what_is_ours(head: &mut Head, digest_too: bool) {
+    head.headers.retain(|(name, _)| {
+        !(name == "proxy-authorization" || name.starts_with("holdshort-") || digest_too && name == "content-digest")
+    });
 }
 
 fn read(head: &Head, body: &[u8], looks: Looks) -> Result<Content, Malformed> {
