@@ -16,6 +16,9 @@ mod running;
 
 pub(crate) use running::Running;
 
+/// "File size limit exceeded": 25 on every Linux but those for MIPS.
+const SIGXFSZ: i32 = 25;
+
 pub(crate) async fn run(path: Option<&Path>, args: &ServeArgs) -> anyhow::Result<Exit> {
     log::start(args.log);
     let path = located(path)?;
@@ -55,6 +58,8 @@ async fn stopped(running: &Running) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
     let mut hangup = signal(SignalKind::hangup()).context("listening for SIGHUP")?;
+    // A limit on the size of files then refuses the write, like a full disk, instead of ending the process.
+    let _refused_instead = signal(SignalKind::from_raw(SIGXFSZ)).context("listening for SIGXFSZ")?;
     loop {
         tokio::select! {
             _ = terminate.recv() => return Ok(()),

@@ -20,6 +20,8 @@ async fn a_body_above_the_limit_is_413_and_nothing_is_recorded_as_sent() {
     assert_eq!(above.status, 413);
     assert_eq!(service.calls().len(), 1);
     assert_eq!(service.calls()[0].body.len(), 65_536);
+    gate.dana().sees(at_limit.header("holdshort-intent").unwrap(), "executed").await;
+    assert!(gate.dana().intents("pending").await.is_empty());
     assert_eq!(gate.dana().intents("executed").await.len(), 1);
 }
 
@@ -126,7 +128,7 @@ async fn an_unreachable_upstream_is_502_and_the_approved_intent_stays_approved()
     let agent = gate.agent("x").await;
     let read = agent.get("/a").send().await;
     assert_eq!((read.status, read.code().as_str()), (502, "UPSTREAM_UNREACHABLE"));
-    assert_eq!(gate.dana().intents("failed").await.len(), 1);
+    gate.dana().sees(read.json()["intent_id"].as_str().unwrap(), "failed").await;
 
     let call = agent.post("/act", &json!({ "n": 1 })).start();
     let waiting = gate.dana().next_pending().await;

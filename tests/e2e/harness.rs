@@ -34,3 +34,10 @@ where
 pub fn free_address() -> std::net::SocketAddr {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
+
+/// A client without a proxy; the TLS provider is installed once.
+pub fn client() -> reqwest::ClientBuilder {
+    // Whoever is second finds it installed.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    reqwest::Client::builder().no_proxy()
+}

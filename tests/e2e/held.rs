@@ -138,6 +138,21 @@ async fn two_people_are_needed_where_two_are_required_and_one_is_one() {
 }
 
 #[tokio::test]
+async fn each_approved_call_has_a_connection_to_the_upstream_of_its_own() {
+    let service = upstream().run().await;
+    let gate = holdshort().before(&service).route(CHARGE).run().await;
+    let agent = gate.agent("billing").await;
+    for amount in [1, 2] {
+        let call = agent.post("/charges", &json!({ "amount": amount })).start();
+        gate.dana().next_pending().await.approve().await;
+        assert_eq!(call.answer().await.status, 200);
+    }
+    let calls = service.calls();
+    assert_eq!(calls.len(), 2);
+    assert_ne!(calls[0].connection, calls[1].connection);
+}
+
+#[tokio::test]
 async fn an_approval_is_bound_to_what_was_shown_and_to_the_typed_confirmation() {
     let service = upstream().run().await;
     let gate = holdshort()
@@ -204,7 +219,7 @@ async fn pausing_and_revoking_reach_calls_that_are_already_held() {
         assert_eq!(status, 200, "{answer}");
         let told = call.answer().await;
         assert_eq!((told.status, told.code().as_str()), (403, code));
-        let next = agent.get("/charges").send().await;
+        let next = agent.post("/charges", &json!({ "amount": 901 })).send().await;
         assert_eq!((next.status, next.code().as_str()), (403, code));
         if verb == "pause" {
             waiting.deny("tidying up").await;

@@ -1,6 +1,6 @@
 //! End to end: the built binary, real sockets, a raw recording upstream. Every test says what must not
 //! have happened, too.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod harness;
 

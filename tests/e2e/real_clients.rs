@@ -60,14 +60,14 @@ policies:
     let gate = Gate::start(&configuration, proxy, admin).await;
     listening(moto, "moto").await;
     for bucket in ["ledger", "scratch"] {
-        let made = reqwest::Client::builder().no_proxy().build().unwrap().put(format!("http://{moto}/{bucket}")).send();
+        let made = crate::harness::client().build().unwrap().put(format!("http://{moto}/{bucket}")).send();
         assert!(made.await.unwrap().status().is_success());
     }
     (server, moto, gate, bound)
 }
 
 async fn buckets(moto: SocketAddr) -> String {
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = crate::harness::client().build().unwrap();
     client.get(format!("http://{moto}/")).send().await.unwrap().text().await.unwrap()
 }
 

@@ -9,7 +9,6 @@ use tokio::task::JoinHandle;
 
 #[derive(Clone)]
 pub struct Agent {
-    pub name: String,
     pub id: String,
     pub key: String,
     pub proxy: SocketAddr,
@@ -103,9 +102,9 @@ async fn send(builder: reqwest::RequestBuilder) -> Result<Answer, String> {
 }
 
 impl Agent {
-    pub fn new(name: &str, id: &str, key: &str, proxy: SocketAddr, base: &str) -> Agent {
-        let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap();
-        Agent { name: name.to_owned(), id: id.to_owned(), key: key.to_owned(), proxy, base: base.to_owned(), client }
+    pub fn new(id: &str, key: &str, proxy: SocketAddr, base: &str) -> Agent {
+        let client = super::client().pool_max_idle_per_host(0).build().unwrap();
+        Agent { id: id.to_owned(), key: key.to_owned(), proxy, base: base.to_owned(), client }
     }
 
     /// A request with the agent's key in `Holdshort-Key`.

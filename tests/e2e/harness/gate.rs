@@ -106,17 +106,13 @@ impl Gate {
         format!("http://{}", self.admin_address)
     }
 
-    pub fn configuration(&self) -> PathBuf {
-        self.folder.path().join("holdshort.yaml")
-    }
-
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
     async fn ready(&mut self) {
         let url = format!("{}/readyz", self.admin());
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let client = super::client().build().unwrap();
         let log = self.log.clone();
         let child = &mut self.child;
         let ended = async { child.wait().await.unwrap() };
@@ -137,7 +133,7 @@ impl Gate {
     pub async fn agent(&self, name: &str) -> Agent {
         let added = json_of(run_holdshort(self.folder.path(), &["agents", "add", name, "--json"]).await);
         let text = |key: &str| added[key].as_str().unwrap_or_else(|| panic!("no {key}: {added}")).to_owned();
-        Agent::new(name, &text("id"), &text("key"), self.proxy, "/up")
+        Agent::new(&text("id"), &text("key"), self.proxy, "/up")
     }
 
     /// The first admin.

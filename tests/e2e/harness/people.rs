@@ -19,7 +19,7 @@ pub struct Waiting {
 
 impl Person {
     pub fn new(token: &str, admin: &str) -> Person {
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let client = super::client().build().unwrap();
         Person { token: token.to_owned(), admin: admin.to_owned(), client }
     }
 

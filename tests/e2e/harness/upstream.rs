@@ -64,13 +64,6 @@ impl Builder {
         self
     }
 
-    pub fn with_body(mut self, bytes: impl Into<Vec<u8>>) -> Builder {
-        if let Behaviour::Answers { body, .. } = &mut self.behaviour {
-            *body = bytes.into();
-        }
-        self
-    }
-
     pub fn behaves(mut self, behaviour: Behaviour) -> Builder {
         self.behaviour = behaviour;
         self
@@ -139,10 +132,6 @@ impl Upstream {
         let calls = self.calls();
         assert_eq!(calls.len(), 1, "the upstream should have been called once: {calls:?}");
         calls[0].clone()
-    }
-
-    pub fn connections(&self) -> usize {
-        *self.state.connections.lock().unwrap()
     }
 
     pub fn behave(&self, behaviour: Behaviour) {
