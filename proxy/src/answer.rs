@@ -29,7 +29,7 @@ pub(crate) enum Stop {
     Unreachable,
     /// A call without an intent was sent and no answer came.
     NoAnswer,
-    /// The upstream answered something that is no answer (an upgrade nobody asked for).
+    /// The upstream answered something that is no answer: an upgrade nobody asked for, half a message.
     BadAnswer {
         intent: Option<IntentId>,
     },
@@ -178,7 +178,7 @@ impl Answer {
                 502,
                 "OUTCOME_UNKNOWN",
                 "Sent, but the answer made no sense",
-                "The call was sent and the service behind the gate answered what was not asked. It may have been executed: look at its state before sending it again.".to_owned(),
+                "The call was sent, and what the service behind the gate answered cannot be read. It may have been executed: look at its state before sending it again.".to_owned(),
             )
             .about(*intent),
             Stop::Internal => Answer {

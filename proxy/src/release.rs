@@ -149,7 +149,12 @@ async fn send(
     if whole {
         way.gateway.dialer.release(connected, way.line).await;
     }
-    if cut { Err(Stop::Gone) } else { Ok(()) }
+    match cut {
+        false => Ok(()),
+        // What was begun can only be broken off.
+        true if caller.told() && !asking.is_streaming() => Err(Stop::Gone),
+        true => Err(Stop::BadAnswer { intent: Some(intent) }),
+    }
 }
 
 fn build(

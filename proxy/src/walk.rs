@@ -53,6 +53,11 @@ impl Asking {
         &self.request_id
     }
 
+    /// Whether an event stream of ours is open: what goes wrong can still be told in it.
+    pub(crate) fn is_streaming(&self) -> bool {
+        self.streaming
+    }
+
     /// The upstream has answered.
     pub(crate) fn answered(&self, status: u16) {
         if let Some(upstream) = &self.upstream {
@@ -160,7 +165,7 @@ async fn steps(
             if native {
                 return stream(line, request, mounted.prefix, came, upgrade, asking).await;
             }
-            pass::send(&way, &mut Caller::new(session), asking, &request, None).await?;
+            Box::pin(pass::send(&way, &mut Caller::new(session), asking, &request, None)).await?;
             Ok(Next::Answered)
         }
         Routed::Protocol => {
@@ -170,7 +175,7 @@ async fn steps(
                 return stream(line, request, mounted.prefix, came, false, asking).await;
             }
             let handshake = mcp::Handshake::of(agent.id, &request);
-            pass::send(&way, &mut Caller::new(session), asking, &request, handshake).await?;
+            Box::pin(pass::send(&way, &mut Caller::new(session), asking, &request, handshake)).await?;
             Ok(Next::Answered)
         }
         Routed::Action(hit) => {
@@ -178,17 +183,19 @@ async fn steps(
             let patience = hold_for(gateway, snapshot, &agent, &hit, &request, asking);
             let call = Call { agent, request: Arc::new(request), hit, patience };
             let mut caller = Caller::new(session);
-            match gateway.gate.submit(call).await {
+            // Deciding and sending are boxed, so that a call that waits does not carry the room for them.
+            match Box::pin(gateway.gate.submit(call)).await {
                 Submitted::Refused(refusal) => return Err(refusal.into()),
                 Submitted::Replay(stored) => replay(&mut caller, asking, stored).await?,
-                Submitted::Released(released) => release::at_once(&way, &mut caller, asking, released).await?,
+                Submitted::Released(released) => {
+                    Box::pin(release::at_once(&way, &mut caller, asking, released)).await?;
+                }
                 Submitted::Held(mut hold) => {
                     asking.intent = Some(hold.intent());
                     let mut progress = open_stream(&mut caller, asking, hold.intent()).await?;
                     let until = arrived + patience;
                     match hold::wait(&mut hold, &mut caller, until, progress.as_mut(), HeldCall::begin()).await? {
                         Woken::Answered(stored) => replay(&mut caller, asking, stored).await?,
-                        // Boxed, so that waiting calls do not carry the room that sending needs.
                         Woken::Approved(approved) => {
                             Box::pin(release::after_approval(&way, &mut caller, asking, approved)).await?;
                         }

@@ -146,3 +146,22 @@ async fn the_handshake_passes_without_a_permit() {
     assert_eq!((answer.status, answer.json()["id"].clone()), (200, json!(0)));
     assert_eq!(upstream.only_call().header("holdshort-permit"), None);
 }
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_ends_the_stream_with_an_error() {
+    let upstream = Upstream::doing(|_| {
+        let half = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{\"json".to_vec();
+        vec![Step::Send(half), Step::Close]
+    })
+    .await;
+    let house = mcp(&upstream, "").await;
+    let mut client = house.client().await;
+    client.send(call(&house, 9, "refund", "")).await;
+    let id = house.pending().await;
+    house.approve(id).await;
+    let answer = client.answer().await;
+    let events = events(&answer.text());
+    assert_eq!((&events[0]["id"], &events[0]["error"]["data"]["code"]), (&json!(9), &json!("OUTCOME_UNKNOWN")));
+    assert_eq!(house.becomes(id, "executed").await.outcome.unwrap().delivered, false);
+    assert_eq!(upstream.calls().len(), 1);
+}
