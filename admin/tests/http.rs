@@ -10,5 +10,7 @@ mod browser;
 mod decisions;
 #[path = "http/listening.rs"]
 mod listening;
+#[path = "http/serving.rs"]
+mod serving;
 #[path = "http/world.rs"]
 mod world;
