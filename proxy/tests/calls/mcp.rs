@@ -165,3 +165,28 @@ async fn an_answer_that_breaks_off_ends_the_stream_with_an_error() {
     assert!(!house.becomes(id, "executed").await.outcome.unwrap().delivered);
     assert_eq!(upstream.calls().len(), 1);
 }
+
+#[tokio::test]
+async fn a_kept_answer_comes_under_the_id_of_whoever_calls_again() {
+    let go_on = std::sync::Arc::new(tokio::sync::Notify::new());
+    let wait = go_on.clone();
+    let mut upstream = Upstream::doing(move |call| {
+        let answer = answer("200 OK", "content-type: application/json\r\n", &result(call));
+        vec![Step::Wait(wait.clone()), Step::Send(answer)]
+    })
+    .await;
+    let house = mcp(&upstream, "").await;
+    let mut client = house.client().await;
+    client.send(call(&house, 1, "refund", "")).await;
+    let id = house.pending().await;
+    house.approve(id).await;
+    upstream.called(1).await;
+    drop(client);
+    house.hung_up(id).await;
+    go_on.notify_one();
+    house.becomes(id, "executed").await;
+    let answer = house.client().await.request(call(&house, 2, "refund", "")).await;
+    let message = if answer.text().contains("data: ") { events(&answer.text())[0].clone() } else { answer.json() };
+    assert_eq!((&message["id"], &message["result"]["content"][0]["text"]), (&json!(2), &json!("did it")));
+    assert_eq!(upstream.calls().len(), 1);
+}
