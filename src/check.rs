@@ -1,19 +1,16 @@
 //! `holdshort check`: reads the configuration and says what is wrong with it. Needs no secrets.
 
 use std::path::Path;
-use std::sync::Arc;
 
-use rules::Ruleset;
 use rules::config::load::{Findings, NoSecrets, load};
 
 use crate::cli::{CheckArgs, FindingsFormat};
-use crate::configuration::{located, sources};
+use crate::configuration::{compiled, located, sources};
 use crate::exit::Exit;
 
 pub(crate) fn run(path: Option<&Path>, args: &CheckArgs) -> anyhow::Result<Exit> {
     let path = located(path)?;
-    let checked = load(sources(&path)?, &NoSecrets)
-        .and_then(|(config, warnings)| Ruleset::compile(Arc::new(config)).map(|rules| (rules, warnings)));
+    let checked = load(sources(&path)?, &NoSecrets).and_then(|(config, warnings)| compiled(config, warnings));
     match checked {
         Ok((rules, warnings)) => {
             print(&warnings, args.format);

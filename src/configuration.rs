@@ -64,6 +64,14 @@ impl Configuration {
     }
 }
 
+/// Compiles a checked configuration; all that is probably not meant, from both steps, in one list.
+pub(crate) fn compiled(config: Config, found: Findings) -> Result<(Ruleset, Findings), Findings> {
+    let Findings { mut list, sources } = found;
+    let rules = Ruleset::compile(Arc::new(config)).map_err(|findings| findings.with_sources(sources.clone()))?;
+    list.extend_from_slice(rules.warnings());
+    Ok((rules, Findings { list, sources }))
+}
+
 /// The configuration's path: the one that was named, or `holdshort.yaml` here.
 pub(crate) fn located(path: Option<&Path>) -> anyhow::Result<PathBuf> {
     let named = path.map_or_else(|| PathBuf::from(DEFAULT), Path::to_path_buf);

@@ -10,7 +10,7 @@ use gate::{Actor, AgentId, Role};
 use rules::config::{SourceType, Trust};
 use serde_json::{Value, json};
 
-use crate::cli::{DemoArgs, LogFormat};
+use crate::cli::DemoArgs;
 use crate::configuration::Configuration;
 use crate::exit::Exit;
 use crate::serve::Running;
@@ -22,7 +22,7 @@ mod stage;
 use stage::Stage;
 
 pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<Exit> {
-    log::start(LogFormat::Text);
+    log::start_quietly();
     let stage = Stage::set(&args.dir)?;
     let acme = tokio::net::TcpListener::bind(stage.acme).await.context("opening Acme Pay")?;
     let running = Running::start(Configuration::load(Some(&stage.configuration()))?, Duration::from_secs(1)).await?;
@@ -96,6 +96,13 @@ struct Answer {
     took: Duration,
 }
 
+impl Answer {
+    /// A text of the body, for showing.
+    fn text(&self, pointer: &str) -> &str {
+        self.body.pointer(pointer).and_then(Value::as_str).unwrap_or("-")
+    }
+}
+
 impl Story {
     async fn play(&self, running: &Running) -> anyhow::Result<()> {
         println!("An agent wants to use Acme Pay. It has the gate's address and a key of the gate's, nothing else.\n");
@@ -109,7 +116,7 @@ impl Story {
         let large = self.large_refund().await?;
         let by = large.body.get("approved_by").map(Value::to_string).unwrap_or_default();
         self.step(3, "it refunds 990.00 EUR: held until a person approved; Acme Pay verified the permit", &large, 200)?;
-        println!("     Acme Pay read in the permit: decision {}, approved by {by}", large.body["decision"]);
+        println!("     Acme Pay read in the permit: decision {}, approved by {by}", large.text("/decision"));
 
         let permit = self.ledger.last_permit().context("Acme Pay saw no permit")?;
         let again = self.thief(Some(&permit), 99000).await?;
@@ -124,7 +131,7 @@ impl Story {
 
         let delete = self.agent_calls(self.http.delete(self.at("/v1/customers/ada"))).await?;
         self.step(7, "the agent wants to delete a customer: policy denies. What the agent reads:", &delete, 403)?;
-        println!("     {}", delete.body.pointer("/error/message").and_then(Value::as_str).unwrap_or("-"));
+        println!("     {}", delete.text("/error/message"));
 
         let pause = format!("{}/api/agents/{}/pause", self.admin, self.agent);
         let paused = self.person_calls(self.http.post(pause).json(&json!({ "reason": "demo" }))).await?;
@@ -150,6 +157,9 @@ impl Story {
 
     fn step(&self, number: u8, what: &str, answer: &Answer, wanted: u16) -> anyhow::Result<()> {
         println!(" {number:>2}. {what}   {} in {} ms", answer.status, answer.took.as_millis());
+        if answer.status == 401 {
+            println!("     Acme Pay says: {}", output::plain(answer.text("/detail")));
+        }
         if answer.status != wanted {
             bail!("step {number} should have been answered {wanted}, and was {}: {}", answer.status, answer.body);
         }
@@ -178,7 +188,7 @@ impl Story {
             waiting = self.waiting() => waiting?,
         };
         let id = waiting.get("id").and_then(Value::as_str).context("an intent without id")?.to_owned();
-        println!("     waiting: {}", output::plain(waiting["title"].as_str().unwrap_or_default()));
+        println!("     waiting: {}", output::plain(waiting.get("title").and_then(Value::as_str).unwrap_or("-")));
         if self.yes {
             let url = format!("{}/api/intents/{id}/approve", self.admin);
             let digest = waiting.pointer("/request/digest").cloned().unwrap_or_default();

@@ -1,5 +1,7 @@
 //! Log lines: on standard error, as text or as one JSON object a line.
 
+use std::io::IsTerminal as _;
+
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::LogFormat;
@@ -8,12 +10,20 @@ use crate::configuration::variable;
 /// `HOLDSHORT_LOG` chooses what is logged, in the syntax of `tracing_subscriber`'s filter; default: `info`
 /// for our own crates and warnings for the rest.
 pub(crate) fn start(format: LogFormat) {
-    let filter = variable("HOLDSHORT_LOG").unwrap_or_else(|| {
-        "warn,holdshort=info,holdshort_proxy=info,holdshort_gate=info,holdshort_admin=info".to_owned()
-    });
+    start_with(format, "warn,holdshort=info,holdshort_proxy=info,holdshort_gate=info,holdshort_admin=info");
+}
+
+/// Only what goes wrong, for commands that speak on standard output.
+pub(crate) fn start_quietly() {
+    start_with(LogFormat::Text, "warn");
+}
+
+fn start_with(format: LogFormat, usual: &str) {
+    let filter = variable("HOLDSHORT_LOG").unwrap_or_else(|| usual.to_owned());
     let builder = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(filter))
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_target(false);
     // A second start (the demo runs after tests in one process, say) keeps the first.
     let _ = match format {

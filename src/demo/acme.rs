@@ -54,10 +54,8 @@ async fn remove(Path(customer): Path<String>) -> Json<Value> {
 /// Keeps a copy of what passes by, as a thief in the service's network could.
 async fn overhear(State(ledger): State<Ledger>, request: Request, next: Next) -> Response {
     let permit = request.headers().get("holdshort-permit").and_then(|value| value.to_str().ok());
-    if let (Some(permit), Ok(mut seen)) = (permit, ledger.0.lock()) {
-        if request.method() == http::Method::POST {
-            seen.push(permit.to_owned());
-        }
+    if let (Some(permit), &http::Method::POST, Ok(mut seen)) = (permit, request.method(), ledger.0.lock()) {
+        seen.push(permit.to_owned());
     }
     next.run(request).await
 }

@@ -104,9 +104,8 @@ async fn what_two_parsers_could_read_differently_is_400_and_forwarded_nowhere() 
         ),
         (
             "nominated permit",
-            format!(
-                "GET /up/a HTTP/1.1\r\nhost: x\r\nholdshort-key: {{key}}\r\nconnection: close, holdshort-permit\r\n\r\n"
-            ),
+            "GET /up/a HTTP/1.1\r\nhost: x\r\nholdshort-key: {key}\r\nconnection: close, holdshort-permit\r\n\r\n"
+                .to_owned(),
         ),
     ] {
         let answer = raw(&agent, &request).await;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+#[expect(clippy::disallowed_methods, reason = "the test command says where the tools are")]
 fn folder() -> PathBuf {
     let folder = std::env::var_os("HOLDSHORT_TEST_TOOLS")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/test-tools"), PathBuf::from);
