@@ -212,15 +212,6 @@ impl House {
         let report = self.gate.verify_audit().await.unwrap();
         assert!(report.problems.is_empty(), "{:?}", report.problems);
     }
-
-    /// The process dies and another one starts: nothing is told, nothing is tidied up.
-    pub async fn restarted(self) -> House {
-        let House { gate, clock, agent, path, folder } = self;
-        drop(gate);
-        // The writer closes the file by itself.
-        let gate = open(&path, &clock, RULES).await;
-        House { gate, clock, agent, path, folder }
-    }
 }
 
 /// Holds, is approved, and connects at once.

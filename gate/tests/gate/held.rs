@@ -75,7 +75,7 @@ async fn a_denial_is_forgotten_in_time() {
 async fn the_newest_connection_of_a_call_takes_its_intent_over() {
     let house = house().await;
     let mut old = house.held(REFUND).await;
-    let new = house.held(&format!("{REFUND}").replace("\n\n", "\nuser-agent: other/2\nx-request-id: 7\n\n")).await;
+    let new = house.held(&REFUND.replace("\n\n", "\nuser-agent: other/2\nx-request-id: 7\n\n")).await;
     assert_eq!(old.intent(), new.intent());
     assert!(matches!(old.wake().await, Wake::Refused(Refusal::Superseded { .. })));
     drop(old);

@@ -1,5 +1,5 @@
 //! The life of an intent, seen from outside: what the proxy and the admin may rely on.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, unreachable_pub)]
 
 extern crate holdshort_gate as gate;
 

@@ -225,7 +225,7 @@ impl Desk {
             return;
         }
         metrics::histogram!("holdshort_store_batch_size").record(small(entries.len() + lazy.len()));
-        let refs: Vec<&Entry> = entries.iter().map(|entry| &**entry).collect();
+        let refs: Vec<&Entry> = entries.iter().map(AsRef::as_ref).collect();
         match self.write(&refs, &lazy).await {
             Ok(rows) => {
                 self.syncer.soon();
@@ -250,6 +250,7 @@ impl Desk {
     }
 
     /// After a batch has failed: finds out for whom.
+    #[expect(clippy::vec_box, reason = "they came in boxes, and a move of each would be wide")]
     async fn singly(
         &mut self,
         error: StoreError,
