@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::config::load::{Finding, Findings, Severity};
 use crate::config::{self, Config, Protocol, RiskTier, Unmatched};
 use crate::decision::{Action, Caller, Decision, Step};
-use crate::request::{Content, Head, Malformed, Request};
+use crate::request::{BodyFraming, Content, Head, Malformed, Request};
 
 mod approvals;
 mod condition;
@@ -147,8 +147,9 @@ impl Ruleset {
         let upstream = &mounted.upstream;
         let streams = if upstream.config.protocol == Protocol::Mcp && head.method == "POST" {
             false
-        } else if is_mcp_stream(&upstream.config, head) {
-            true
+        } else if upstream.is_mcp_stream(head, &mounted.path) {
+            // Whether a body follows shows only when it is read; one that is empty streams all the same.
+            head.body_framing == BodyFraming::None
         } else {
             let mut view = View::new(head, &Content::Opaque);
             let unmatched = upstream.config.unmatched != Unmatched::RequireApproval;
@@ -166,7 +167,7 @@ impl Ruleset {
     /// What a rule looks at cannot be read in one way only.
     pub fn route(&self, request: &Request) -> Result<Routed, Malformed> {
         let upstream = &request.upstream.config;
-        if is_mcp_stream(upstream, &request.head) {
+        if request.body.is_empty() && request.upstream.is_mcp_stream(&request.head, &request.path) {
             return Ok(Routed::Pass { upgrade: false });
         }
         let mut view = View::new(&request.head, &request.content);
@@ -178,6 +179,7 @@ impl Ruleset {
         };
         if let Content::Mcp(message) = &request.content
             && message.is_protocol()
+            && request.upstream.is_mcp_endpoint(&request.path)
         {
             return Ok(Routed::Protocol);
         }
@@ -220,19 +222,26 @@ impl Upstream {
     pub(crate) fn looks(&self, method: &str, path: &str) -> Looks {
         self.routes.looks(method, path)
     }
-}
 
-/// The server's own stream of an MCP session, and its end: they carry no call.
-fn is_mcp_stream(upstream: &config::Upstream, head: &Head) -> bool {
-    if upstream.protocol != Protocol::Mcp {
-        return false;
+    /// Where an MCP server listens: the mount itself, `/mcp` below it, and the paths that MCP routes
+    /// name. Only there is a message the handshake's, whatever a service answers on its other paths.
+    fn is_mcp_endpoint(&self, path: &str) -> bool {
+        matches!(path.strip_suffix('/').unwrap_or(path), "" | "/mcp") || self.routes.is_mcp_path(path)
     }
-    match head.method.as_str() {
-        "GET" => head
-            .header("accept")
-            .is_some_and(|accept| String::from_utf8_lossy(accept).to_ascii_lowercase().contains("text/event-stream")),
-        "DELETE" => head.header("mcp-session-id").is_some(),
-        _ => false,
+
+    /// The server's own stream of an MCP session, and its end: they carry no call.
+    fn is_mcp_stream(&self, head: &Head, path: &str) -> bool {
+        if self.config.protocol != Protocol::Mcp {
+            return false;
+        }
+        let stream = match head.method.as_str() {
+            "GET" => head
+                .header("accept")
+                .is_some_and(|accept| String::from_utf8_lossy(accept).to_ascii_lowercase().contains("text/event-stream")),
+            "DELETE" => head.header("mcp-session-id").is_some(),
+            _ => false,
+        };
+        stream && self.is_mcp_endpoint(path)
     }
 }
 

@@ -196,7 +196,7 @@ impl std::fmt::Display for Pointer {
 
 /// One form of all spellings of a key that differ in case, as lenient parsers fold it: Go's also
 /// takes U+017F for `s` and U+212A for `k`, which upper-casing first covers.
-fn folded(key: &str) -> std::borrow::Cow<'_, str> {
+pub(super) fn folded(key: &str) -> std::borrow::Cow<'_, str> {
     if key.is_ascii() {
         if key.bytes().any(|byte| byte.is_ascii_uppercase()) {
             return key.to_ascii_lowercase().into();

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 
-use super::json::Json;
+use super::json::{Json, folded};
 use super::{Head, Malformed};
 
 const PARSE_ERROR: i32 = -32700;
@@ -117,7 +117,7 @@ fn message(json: Json) -> Result<Message, Malformed> {
             "id" => id = Some(value),
             "params" => params = Some(value),
             "result" | "error" => answer = true,
-            key if matches!(key.to_lowercase().as_str(), "jsonrpc" | "method" | "id" | "params") => {
+            key if matches!(&*folded(key), "jsonrpc" | "method" | "id" | "params" | "result" | "error") => {
                 return Err(invalid("keys of JSON-RPC are written in lower case", "/"));
             }
             _ => {}
@@ -150,6 +150,15 @@ fn message(json: Json) -> Result<Message, Malformed> {
     let wrong = |what: &str, at: &str| refuse(INVALID_PARAMS, what, &format!("body at {at}"));
     if !matches!(params, None | Some(Json::Object(_))) {
         return Err(wrong("must be an object", "/params"));
+    }
+    if let Some(Json::Object(members)) = &params {
+        let other_case = |key: &str| {
+            let plain = folded(key);
+            plain != key && matches!(&*plain, "name" | "arguments" | "uri" | "_meta")
+        };
+        if members.iter().any(|(key, _)| other_case(key)) {
+            return Err(wrong("keys of MCP are written in lower case", "/params"));
+        }
     }
     let member = |name: &str| params.as_ref().and_then(|params| params.member(name));
     let name = if matches!(method.as_str(), "tools/call" | "prompts/get") {

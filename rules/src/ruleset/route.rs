@@ -57,6 +57,8 @@ pub(super) struct Rule {
     body: Vec<(Pointer, Wanted)>,
     form: Vec<(String, Glob)>,
     mcp: Option<Mcp>,
+    /// The match says which path, and not any.
+    names_path: bool,
 }
 
 /// A condition on the head.
@@ -193,6 +195,13 @@ impl Routes {
         looks
     }
 
+    /// Whether a rule for MCP names this path.
+    pub(super) fn is_mcp_path(&self, path: &str) -> bool {
+        let segments = path::segments(path);
+        let names = |rule: &Rule| rule.mcp.is_some() && rule.names_path;
+        self.rules.iter().any(|rule| names(rule) && rule.template.captures(&segments, self.fold_case).is_some())
+    }
+
     /// Whether a call can be decided without its body, because no action can come of it.
     /// What cannot be read is left to [`Routes::take`], which says so.
     pub(super) fn can_stream(&self, path: &str, view: &mut View<'_>) -> Option<bool> {
@@ -302,6 +311,7 @@ impl Rule {
             body,
             form: given.form.iter().map(glob).collect(),
             mcp,
+            names_path: given.path.as_deref().is_some_and(|path| path != "/**"),
         })
     }
 

@@ -58,6 +58,10 @@ fn what_is_no_single_message_is_refused() {
         -32602 {"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":" a"}}
         -32602 {"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":"{\"amount\":9999}"}}
         -32602 {"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":[1]}}
+        -32600 {"jsonrpc":"2.0","id":1,"method":"ping","paramſ":{}}
+        -32600 {"jsonrpc":"2.0","id":1,"method":"ping","Result":{}}
+        -32602 {"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"URI":"file:///x"}}
+        -32602 {"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","Argumentſ":{"n":1}}}
         "#,
     ) {
         let (code, body) = row.split_once(' ').unwrap();

@@ -405,6 +405,32 @@ fn tools_are_routed_by_name() {
 }
 
 #[test]
+fn only_the_endpoint_of_an_mcp_server_takes_the_handshake_and_the_stream() {
+    let rules = upstream(
+        "    protocol: mcp",
+        "
+      - { match: { mcp: { tool: '*' } } }
+      - { action: by_rpc, match: { path: /rpc, mcp: { tool: x } } }
+      - { action: delete_file, match: DELETE /files/** }
+",
+    );
+    let ping = |path: &str| message("ping", "{}").replacen("/a", &format!("/a{path}"), 1);
+    for path in ["", "/", "/mcp", "/mcp/", "/rpc"] {
+        assert_eq!(word(routed(&rules, &ping(path))), "protocol", "{path}");
+        assert_eq!(word(routed(&rules, &format!("GET /a{path}\naccept: text/event-stream"))), "pass", "{path}");
+        assert_eq!(word(routed(&rules, &format!("DELETE /a{path}\nmcp-session-id: s"))), "pass", "{path}");
+    }
+    for path in ["/files/1", "/api/refund", "/mcp/x", "/MCP", "/rpc/x"] {
+        assert_eq!(word(routed(&rules, &ping(path))), "none", "{path}");
+        assert_eq!(word(routed(&rules, &format!("GET /a{path}\naccept: text/event-stream"))), "none", "{path}");
+    }
+    assert_eq!(word(routed(&rules, "DELETE /a/files/1\nmcp-session-id: s")), "delete_file");
+    assert_eq!(word(routed(&rules, "DELETE /a/db/1\nmcp-session-id: s")), "none");
+    let with_body = "DELETE /a\nmcp-session-id: s\n\n{}";
+    assert_eq!(word(routed(&rules, with_body)), "none", "a body there is no part of the protocol");
+}
+
+#[test]
 fn effects_that_no_route_names_wait_for_people() {
     let rules =
         upstream("    protocol: mcp\n    unmatched: require_approval", "      - { match: { mcp: { tool: a } } }");
