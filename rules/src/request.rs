@@ -144,7 +144,7 @@ pub struct Request {
 pub enum Content {
     /// No body, or none that a rule of this upstream looks into.
     Opaque,
-    Json(json::Json),
+    Json(json::Document),
     /// `application/x-www-form-urlencoded`, decoded, in order.
     Form(Vec<(String, String)>),
     /// A JSON-RPC message of an MCP upstream.

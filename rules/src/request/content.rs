@@ -65,10 +65,12 @@ fn drop_what_is_ours(head: &mut Head, digest_too: bool) {
     });
 }
 
-fn read(head: &Head, body: &[u8], looks: Looks) -> Result<Content, Malformed> {
+fn read(head: &Head, body: &Bytes, looks: Looks) -> Result<Content, Malformed> {
     match declared(head)? {
-        MediaType::Json if looks.json => Ok(Content::Json(json::parse(body)?)),
-        MediaType::OtherJson if looks.json && looks.other_json => Ok(Content::Json(json::parse(body)?)),
+        MediaType::Json if looks.json => Ok(Content::Json(json::Document::read(body.clone())?)),
+        MediaType::OtherJson if looks.json && looks.other_json => {
+            Ok(Content::Json(json::Document::read(body.clone())?))
+        }
         MediaType::Form if looks.form => Ok(Content::Form(form::parse(body)?)),
         _ => {
             let wanted = match (looks.json, looks.form) {
@@ -97,7 +99,7 @@ fn declared(head: &Head) -> Result<MediaType, Malformed> {
 fn target_of(base: &str, path: &str, query: Option<&str>) -> String {
     let path = if path == "/" && !base.is_empty() { "" } else { path };
     match query {
-        Some(query) => format!("{base}{path}?{query}"),
-        None => format!("{base}{path}"),
+        Some(query) => [base, path, "?", query].concat(),
+        None => [base, path].concat(),
     }
 }

@@ -33,9 +33,9 @@ impl Head {
             host,
             path: target.path,
             query: target.query,
-            headers: sorted.kept,
+            headers: sorted.kept.headers(),
             expects_continue,
-            upgrade: sorted.upgrade,
+            upgrade: sorted.upgrade.map(str::to_ascii_lowercase),
             body_framing,
         })
     }
@@ -72,9 +72,9 @@ fn method(method: &str) -> Result<(), Malformed> {
 }
 
 /// The one host that all places which name a host agree on.
-fn authority(raw: &RawHead<'_>, in_target: Option<&str>, sorted: &Sorted) -> Result<String, Malformed> {
+fn authority(raw: &RawHead<'_>, in_target: Option<&str>, sorted: &Sorted<'_>) -> Result<String, Malformed> {
     const HOST: &str = "header host";
-    let in_header = sorted.host.as_deref().map(|value| host::canonical(value, HOST)).transpose()?;
+    let in_header = sorted.host.map(|value| host::canonical(value, HOST)).transpose()?;
     let in_frame = match (raw.version, raw.authority) {
         (_, None) => None,
         (HttpVersion::Http2, Some(value)) => Some(host::canonical(value, ":authority")?),
@@ -99,7 +99,7 @@ fn authority(raw: &RawHead<'_>, in_target: Option<&str>, sorted: &Sorted) -> Res
 }
 
 /// How the body is delimited (RFC 9112 section 6.3), without any of its choices.
-fn framing(version: HttpVersion, method: &str, sorted: &Sorted) -> Result<BodyFraming, Malformed> {
+fn framing(version: HttpVersion, method: &str, sorted: &Sorted<'_>) -> Result<BodyFraming, Malformed> {
     const TE: &str = "header transfer-encoding";
     const CL: &str = "header content-length";
     if let Some(coding) = &sorted.transfer_encoding {

@@ -1,18 +1,27 @@
 //! Which headers go on, which stop here, and which are refused: one table, [`treatment`].
 
+use std::ops::Range;
+
 use bytes::Bytes;
 
 use super::{HttpVersion, Malformed, RawHead};
 
 /// The headers of one head, each where it belongs.
 #[derive(Debug, Default)]
-pub(super) struct Sorted {
-    pub(super) kept: Vec<(String, Bytes)>,
-    pub(super) host: Option<String>,
-    pub(super) content_length: Option<String>,
-    pub(super) transfer_encoding: Option<String>,
-    pub(super) expect: Option<String>,
-    pub(super) upgrade: Option<String>,
+pub(super) struct Sorted<'r> {
+    pub(super) kept: Kept,
+    pub(super) host: Option<&'r str>,
+    pub(super) content_length: Option<&'r str>,
+    pub(super) transfer_encoding: Option<&'r str>,
+    pub(super) expect: Option<&'r str>,
+    pub(super) upgrade: Option<&'r str>,
+}
+
+/// The headers that go on. Their values stand one behind the other, so that they are one allocation.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    names: Vec<(String, Range<usize>)>,
+    values: Vec<u8>,
 }
 
 /// What happens to a header.
@@ -121,86 +130,107 @@ fn treatment(name: &str) -> Treatment {
     }
 }
 
-impl Sorted {
-    pub(super) fn sort(raw: &RawHead<'_>, permit_header: &str) -> Result<Sorted, Malformed> {
+impl<'r> Sorted<'r> {
+    pub(super) fn sort(raw: &RawHead<'r>, permit_header: &str) -> Result<Sorted<'r>, Malformed> {
         let http2 = raw.version == HttpVersion::Http2;
-        let mut sorted = Sorted { kept: Vec::with_capacity(raw.headers.len()), ..Sorted::default() };
+        let mut sorted = Sorted { kept: Kept::for_all(raw), ..Sorted::default() };
+        let mut lower = String::new();
         for (name, value) in raw.headers {
-            let name = lower_case(name)?;
-            let value = clean(value, &name)?;
-            if spells(&name, permit_header) {
+            lower_case(name, &mut lower)?;
+            let name = lower.as_str();
+            let value = clean(value, name)?;
+            if spells(name, permit_header) {
                 if name == permit_header {
                     continue;
                 }
-                return Err(Malformed::bad("looks like the permit header, which only the gate may set", place(&name)));
+                return Err(Malformed::bad("looks like the permit header, which only the gate may set", place(name)));
             }
-            match treatment(&name) {
-                Treatment::Keep => sorted.keep(name, value),
+            match treatment(name) {
+                Treatment::Keep => sorted.kept.push(name, value),
                 Treatment::KeepOne => {
-                    if sorted.kept.iter().any(|(kept, _)| *kept == name) {
-                        return Err(twice(&name));
+                    if sorted.kept.range(name).is_some() {
+                        return Err(twice(name));
                     }
                     if name == "content-type" && value.contains(&b',') {
-                        return Err(Malformed::bad("more than one media type", place(&name)));
+                        return Err(Malformed::bad("more than one media type", place(name)));
                     }
-                    sorted.keep(name, value);
+                    sorted.kept.push(name, value);
                 }
-                Treatment::Cookie => match sorted.kept.iter_mut().find(|(kept, _)| kept == "cookie") {
-                    None => sorted.keep(name, value),
+                Treatment::Cookie => match sorted.kept.range(name).is_some() {
+                    false => sorted.kept.push(name, value),
                     // RFC 9113 section 8.2.3
-                    Some((_, before)) if http2 => *before = [before.as_ref(), b"; ", value].concat().into(),
-                    Some(_) => return Err(twice(&name)),
+                    true if http2 => sorted.kept.join(name, b"; ", value),
+                    true => return Err(twice(name)),
                 },
                 Treatment::Drop => {}
-                Treatment::DropHop if http2 => return Err(not_in_http2(&name)),
+                Treatment::DropHop if http2 => return Err(not_in_http2(name)),
                 Treatment::DropHop => {}
-                Treatment::Refuse(why) => return Err(Malformed::bad(why, place(&name))),
-                Treatment::Host => once(&mut sorted.host, &name, value)?,
-                Treatment::ContentLength => once(&mut sorted.content_length, &name, value)?,
-                Treatment::Expect => once(&mut sorted.expect, &name, value)?,
+                Treatment::Refuse(why) => return Err(Malformed::bad(why, place(name))),
+                Treatment::Host => once(&mut sorted.host, name, value)?,
+                Treatment::ContentLength => once(&mut sorted.content_length, name, value)?,
+                Treatment::Expect => once(&mut sorted.expect, name, value)?,
                 Treatment::TransferEncoding | Treatment::Upgrade | Treatment::Connection if http2 => {
-                    return Err(not_in_http2(&name));
+                    return Err(not_in_http2(name));
                 }
-                Treatment::TransferEncoding => once(&mut sorted.transfer_encoding, &name, value)?,
-                Treatment::Upgrade => once(&mut sorted.upgrade, &name, value)?,
-                Treatment::Connection => connection(&text(value, &name)?)?,
-                Treatment::Te if http2 && !value.eq_ignore_ascii_case(b"trailers") => return Err(not_in_http2(&name)),
+                Treatment::TransferEncoding => once(&mut sorted.transfer_encoding, name, value)?,
+                Treatment::Upgrade => once(&mut sorted.upgrade, name, value)?,
+                Treatment::Connection => connection(text(value, name)?)?,
+                Treatment::Te if http2 && !value.eq_ignore_ascii_case(b"trailers") => return Err(not_in_http2(name)),
                 Treatment::Te => {}
             }
         }
         // Cleartext clients offer h2c with their first request; a server may ignore it (RFC 9110 section 7.8).
-        sorted.upgrade = sorted.upgrade.map(|token| token.to_ascii_lowercase()).filter(|token| token != "h2c");
-        if sorted.upgrade.as_deref() == Some("") {
+        sorted.upgrade = sorted.upgrade.filter(|token| !token.eq_ignore_ascii_case("h2c"));
+        if sorted.upgrade == Some("") {
             return Err(Malformed::bad("empty", "header upgrade"));
         }
         Ok(sorted)
     }
+}
 
-    fn keep(&mut self, name: String, value: &[u8]) {
-        self.kept.push((name, Bytes::copy_from_slice(value)));
+impl Kept {
+    fn for_all(raw: &RawHead<'_>) -> Kept {
+        let values = raw.headers.iter().map(|(_, value)| value.len()).sum();
+        Kept { names: Vec::with_capacity(raw.headers.len()), values: Vec::with_capacity(values) }
+    }
+
+    /// Where the first value of that name stands.
+    fn range(&self, name: &str) -> Option<Range<usize>> {
+        self.names.iter().find(|(kept, _)| kept == name).map(|(_, range)| range.clone())
+    }
+
+    fn push(&mut self, name: &str, value: &[u8]) {
+        let start = self.values.len();
+        self.values.extend_from_slice(value);
+        self.names.push((name.to_owned(), start..self.values.len()));
+    }
+
+    /// Adds to the value that is there.
+    fn join(&mut self, name: &str, between: &[u8], value: &[u8]) {
+        let Some((_, range)) = self.names.iter_mut().find(|(kept, _)| kept == name) else { return };
+        let start = self.values.len();
+        self.values.extend_from_within(range.clone());
+        self.values.extend_from_slice(between);
+        self.values.extend_from_slice(value);
+        *range = start..self.values.len();
+    }
+
+    pub(super) fn headers(self) -> Vec<(String, Bytes)> {
+        let values = Bytes::from(self.values);
+        self.names.into_iter().map(|(name, range)| (name, values.slice(range))).collect()
     }
 }
 
 /// A nominated header would be taken off by the next hop; nominating any but those of this hop is
 /// an attempt to have an end-to-end header removed.
 fn connection(value: &str) -> Result<(), Malformed> {
+    const OF_THIS_HOP: [&str; 9] =
+        ["keep-alive", "close", "", "upgrade", "te", "trailer", "trailers", "http2-settings", "proxy-connection"];
     for token in value.split(',') {
-        let token = token.trim_matches([' ', '\t']).to_ascii_lowercase();
-        if !matches!(
-            token.as_str(),
-            "" | "close"
-                | "keep-alive"
-                | "upgrade"
-                | "te"
-                | "trailer"
-                | "trailers"
-                | "http2-settings"
-                | "proxy-connection"
-        ) {
-            return Err(Malformed::bad(
-                format!("\"{}\" may not be nominated", token.escape_debug()),
-                "header connection",
-            ));
+        let token = token.trim_matches([' ', '\t']);
+        if !OF_THIS_HOP.iter().any(|known| known.eq_ignore_ascii_case(token)) {
+            let what = format!("\"{}\" may not be nominated", token.to_ascii_lowercase().escape_debug());
+            return Err(Malformed::bad(what, "header connection"));
         }
     }
     Ok(())
@@ -215,7 +245,8 @@ fn dash(byte: u8) -> u8 {
     if matches!(byte, b'_' | b'.') { b'-' } else { byte }
 }
 
-fn lower_case(name: &[u8]) -> Result<String, Malformed> {
+/// Writes a header's name in lower case.
+fn lower_case(name: &[u8], lower: &mut String) -> Result<(), Malformed> {
     let shown = || format!("header \"{}\"", name.escape_ascii());
     if name.is_empty() {
         return Err(Malformed::bad("a header without a name", "headers"));
@@ -229,9 +260,10 @@ fn lower_case(name: &[u8]) -> Result<String, Malformed> {
     if !name.iter().copied().all(is_token) {
         return Err(Malformed::bad("not a header name", shown()));
     }
-    let mut lower = String::with_capacity(name.len());
-    lower.extend(name.iter().map(|byte| char::from(byte.to_ascii_lowercase())));
-    Ok(lower)
+    lower.clear();
+    lower.push_str(std::str::from_utf8(name).map_err(|_| Malformed::bad("not a header name", shown()))?);
+    lower.make_ascii_lowercase();
+    Ok(())
 }
 
 /// The value without the white space around it.
@@ -250,7 +282,7 @@ fn trim(mut value: &[u8]) -> &[u8] {
     value
 }
 
-fn once(slot: &mut Option<String>, name: &str, value: &[u8]) -> Result<(), Malformed> {
+fn once<'r>(slot: &mut Option<&'r str>, name: &str, value: &'r [u8]) -> Result<(), Malformed> {
     if slot.is_some() {
         return Err(twice(name));
     }
@@ -258,11 +290,11 @@ fn once(slot: &mut Option<String>, name: &str, value: &[u8]) -> Result<(), Malfo
     Ok(())
 }
 
-fn text(value: &[u8], name: &str) -> Result<String, Malformed> {
-    if !value.is_ascii() {
-        return Err(Malformed::bad("not ASCII", place(name)));
+fn text<'r>(value: &'r [u8], name: &str) -> Result<&'r str, Malformed> {
+    match std::str::from_utf8(value) {
+        Ok(text) if text.is_ascii() => Ok(text),
+        _ => Err(Malformed::bad("not ASCII", place(name))),
     }
-    Ok(String::from_utf8_lossy(value).into_owned())
 }
 
 fn twice(name: &str) -> Malformed {
@@ -279,5 +311,9 @@ fn place(name: &str) -> String {
 
 /// RFC 9110 section 5.6.2.
 pub(super) fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
+        )
 }

@@ -1,5 +1,6 @@
 //! One spelling of a host: lower case, no trailing dot, port in decimal and left out where it is 80 or 443.
 
+use std::fmt::Write as _;
 use std::net::Ipv6Addr;
 
 use super::Malformed;
@@ -8,7 +9,7 @@ use super::Malformed;
 /// It is no host with an optional port: user information, several hosts, a bad label or port.
 pub(super) fn canonical(value: &str, place: &str) -> Result<String, Malformed> {
     let bad = |what: &str| Malformed::bad(what, place);
-    let (name, port) = if let Some(rest) = value.strip_prefix('[') {
+    let (mut name, port) = if let Some(rest) = value.strip_prefix('[') {
         let (address, rest) = rest.split_once(']').ok_or_else(|| bad("not a host"))?;
         let address: Ipv6Addr = address.parse().map_err(|_| bad("not an IPv6 address"))?;
         let port = match rest.strip_prefix(':') {
@@ -33,7 +34,11 @@ pub(super) fn canonical(value: &str, place: &str) -> Result<String, Malformed> {
         if !fine {
             return Err(bad("not a host"));
         }
-        (name.to_ascii_lowercase(), port)
+        // Room for a port.
+        let mut lower = String::with_capacity(name.len() + 6);
+        lower.push_str(name);
+        lower.make_ascii_lowercase();
+        (lower, port)
     };
     match port {
         None | Some("") => Ok(name),
@@ -44,7 +49,10 @@ pub(super) fn canonical(value: &str, place: &str) -> Result<String, Malformed> {
             match port {
                 0 => Err(bad("not a port")),
                 80 | 443 => Ok(name),
-                _ => Ok(format!("{name}:{port}")),
+                _ => {
+                    let _ = write!(name, ":{port}");
+                    Ok(name)
+                }
             }
         }
     }

@@ -5,13 +5,26 @@
 //! follows the value; whoever sends such a text is refused, because rules would see one value and
 //! the server another.
 
+mod document;
+mod keys;
 mod number;
-mod parser;
+mod pointer;
+mod reader;
+mod string;
 
+pub use document::Document;
 pub(crate) use number::same as same_number;
-pub use parser::parse;
+pub use pointer::Pointer;
 
 use super::Malformed;
+
+/// Reads one JSON text as values.
+///
+/// # Errors
+/// It is not JSON, or two parsers could read it differently; `place` names the pointer.
+pub fn parse(body: &[u8]) -> Result<Json, Malformed> {
+    Ok(Document::read(body)?.to_json())
+}
 
 /// One value; numbers keep their exact text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +52,7 @@ impl Json {
     /// The value an RFC 6901 pointer names.
     #[must_use]
     pub fn at(&self, pointer: &Pointer) -> Option<&Json> {
-        pointer.tokens.iter().try_fold(self, |value, token| value.step(token))
+        pointer.tokens().iter().try_fold(self, |value, token| value.step(token))
     }
 
     /// Like [`Json::at`], for a rule: a key that is only there in another case is refused, because
@@ -49,17 +62,14 @@ impl Json {
     /// Such a key.
     pub fn looked_at(&self, pointer: &Pointer) -> Result<Option<&Json>, Malformed> {
         let mut value = self;
-        for token in &pointer.tokens {
+        for token in pointer.tokens() {
             match value.step(token) {
                 Some(next) => value = next,
                 None => {
                     if let Json::Object(members) = value {
                         let wanted = folded(token);
                         if let Some((key, _)) = members.iter().find(|(key, _)| folded(key) == wanted) {
-                            return Err(Malformed::bad(
-                                format!("\"{}\" is spelled \"{token}\" here", key.escape_debug()),
-                                format!("body at {pointer}"),
-                            ));
+                            return Err(pointer.misspelled(key, token));
                         }
                     }
                     return Ok(None);
@@ -72,10 +82,7 @@ impl Json {
     fn step(&self, token: &str) -> Option<&Json> {
         match self {
             Json::Object(_) => self.member(token),
-            Json::List(items) => {
-                let index = token == "0" || (!token.starts_with('0') && token.bytes().all(|b| b.is_ascii_digit()));
-                if index { items.get(token.parse::<usize>().ok()?) } else { None }
-            }
+            Json::List(items) => items.get(pointer::index(token)?),
             _ => None,
         }
     }
@@ -149,48 +156,6 @@ impl std::fmt::Display for Json {
                 f.write_str("}")
             }
         }
-    }
-}
-
-/// An RFC 6901 pointer, taken apart once.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pointer {
-    tokens: Vec<String>,
-}
-
-impl Pointer {
-    /// # Errors
-    /// It does not start with a slash, or has a `~` that is neither `~0` nor `~1`.
-    pub fn parse(text: &str) -> Result<Pointer, String> {
-        if text.is_empty() {
-            return Ok(Pointer { tokens: Vec::new() });
-        }
-        let Some(rest) = text.strip_prefix('/') else {
-            return Err("a JSON pointer starts with \"/\"".to_owned());
-        };
-        let token = |token: &str| -> Result<String, String> {
-            let mut parts = token.split('~');
-            let mut plain = parts.next().unwrap_or_default().to_owned();
-            for part in parts {
-                match part.as_bytes().first() {
-                    Some(b'0') => plain.push('~'),
-                    Some(b'1') => plain.push('/'),
-                    _ => return Err("in a JSON pointer \"~\" is written \"~0\"".to_owned()),
-                }
-                plain.extend(part.chars().skip(1));
-            }
-            Ok(plain)
-        };
-        Ok(Pointer { tokens: rest.split('/').map(token).collect::<Result<_, _>>()? })
-    }
-}
-
-impl std::fmt::Display for Pointer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for token in &self.tokens {
-            write!(f, "/{}", token.replace('~', "~0").replace('/', "~1"))?;
-        }
-        Ok(())
     }
 }
 

@@ -60,7 +60,7 @@ fn read_path(raw: &[u8]) -> Result<String, Malformed> {
         _ if byte < 0x20 || byte == 0x7f => Some("control character in the path"),
         _ => None,
     })?;
-    if path.match_indices("%25").any(|(at, _)| hex_pair(path.as_bytes(), at + 3).is_some()) {
+    if path.contains('%') && path.match_indices("%25").any(|(at, _)| hex_pair(path.as_bytes(), at + 3).is_some()) {
         return Err(Malformed::bad("escaped twice", PLACE));
     }
     let mut segments = path.split('/').skip(1).peekable();
@@ -90,7 +90,7 @@ fn has_dots(segment: &str) -> bool {
 
 /// Whether the path has an escaped slash or backslash, which the upstream must have asked for.
 pub(super) fn has_escaped_slash(path: &str) -> bool {
-    path.contains("%2F") || path.contains("%5C")
+    path.contains('%') && (path.contains("%2F") || path.contains("%5C"))
 }
 
 fn read_query(raw: &[u8]) -> Result<String, Malformed> {

@@ -129,13 +129,8 @@ impl ParamRule {
     fn read(&self, view: &mut View<'_>, captures: &[(&str, String)]) -> Result<Result<ParamValue, String>, Malformed> {
         let text: Cow<'_, str> = match &self.source {
             Source::Json(pointer) => {
-                let root = match view.content() {
-                    Content::Json(json) => Some(json),
-                    Content::Mcp(message) => message.arguments(),
-                    Content::Opaque | Content::Form(_) => None,
-                };
-                return Ok(match root.map(|root| root.looked_at(pointer)).transpose()?.flatten() {
-                    Some(json) => from_json(json, self.kind),
+                return Ok(match view.body(pointer)? {
+                    Some(json) => from_json(&json, self.kind),
                     None => Err("missing".to_owned()),
                 });
             }

@@ -162,6 +162,9 @@ fn raw_segments(path: &str) -> impl Iterator<Item = &str> {
 }
 
 fn decoded(segment: &str) -> Cow<'_, str> {
+    if !segment.contains('%') {
+        return segment.into();
+    }
     percent_encoding::percent_decode_str(segment).decode_utf8_lossy()
 }
 

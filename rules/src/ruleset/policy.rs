@@ -237,7 +237,7 @@ impl Policies {
                 Mark::Failed(why) => (true, format!("cannot be decided by a rule: {why}")),
                 Mark::Decides(what) => (true, (*what).to_owned()),
             };
-            Step { what: format!("policy {name}"), matched, detail }
+            Step { what: ["policy ", name].concat(), matched, detail }
         };
         marks.iter().enumerate().filter(wanted).map(step).collect()
     }

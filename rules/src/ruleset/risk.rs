@@ -30,10 +30,10 @@ pub(super) fn score(action: &str, tier: RiskTier, trust: Trust, params: &Params,
         RiskTier::High => 55,
         RiskTier::Critical => 80,
     };
-    add(base, format!("tier {}", tier.as_str()));
+    add(base, ["tier ", tier.as_str()].concat());
     for (words, points, why) in WORDS {
         if let Some(word) = action.split('_').find(|word| words.contains(word)) {
-            add(points, format!("\"{word}\" {why}"));
+            add(points, ["\"", word, "\" ", why].concat());
         }
     }
     let of_trust = match trust {
@@ -43,7 +43,7 @@ pub(super) fn score(action: &str, tier: RiskTier, trust: Trust, params: &Params,
         Trust::Established => -5,
         Trust::Verified => -10,
     };
-    add(of_trust, format!("agent is {}", trust.as_str()));
+    add(of_trust, ["agent is ", trust.as_str()].concat());
     if !defects.is_empty() {
         add(10, "a parameter is missing or of another type".to_owned());
     }

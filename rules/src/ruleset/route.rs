@@ -19,7 +19,7 @@ use super::{Hit, Looks};
 use crate::config::load::Severity;
 use crate::config::{self, RiskTier};
 use crate::decision::{Action, Step};
-use crate::request::json::Pointer;
+use crate::request::json::{Json, Pointer};
 use crate::request::{Content, Malformed};
 
 /// All routes of an upstream, ready to be asked.
@@ -253,7 +253,7 @@ impl Routes {
                 (None, Some(name)) => snake_case(name),
                 (None, None) => snake_case(&rule.name),
             };
-            trace.push(Step { what: format!("route {}", rule.name), matched: true, detail: name.clone() });
+            trace.push(Step { what: ["route ", &rule.name].concat(), matched: true, detail: name.clone() });
             let title = match &route.title {
                 Some(title) => title.render(&params),
                 None => default_title(&name),
@@ -377,14 +377,8 @@ impl Rule {
             return Ok(Some(miss));
         }
         for (pointer, wanted) in &self.body {
-            let root = match view.content() {
-                Content::Json(json) => Some(json),
-                Content::Mcp(message) => message.arguments(),
-                Content::Opaque | Content::Form(_) => None,
-            };
-            let value = root.map(|root| root.looked_at(pointer)).transpose()?.flatten();
-            let holds = value.is_some_and(|value| match (wanted, value) {
-                (Wanted::Text(glob), crate::request::json::Json::String(text)) => glob.matches(text),
+            let holds = view.body(pointer)?.is_some_and(|value| match (wanted, value.as_ref()) {
+                (Wanted::Text(glob), Json::String(text)) => glob.matches(text),
                 (Wanted::Text(_), _) => false,
                 (Wanted::Value(wanted), value) => value.equals(wanted),
             });

@@ -122,18 +122,21 @@ impl Filter {
             (Filter::Date, value) => date(value),
             (Filter::None, _) => None,
         };
-        filtered.unwrap_or_else(|| shown(&value.to_string()))
+        filtered.unwrap_or_else(|| match value {
+            ParamValue::String(text) => shown(text),
+            other => shown(&other.to_string()),
+        })
     }
 }
 
 fn money(value: &ParamValue, decimals: u32) -> Option<String> {
-    let minor = match value {
-        ParamValue::Integer(value) => Decimal::from(*value),
-        ParamValue::Decimal(value) => *value,
-        ParamValue::String(text) => Decimal::from_str_exact(text).ok()?,
+    let major = |minor: Decimal| minor.checked_div(Decimal::from(10_u64.pow(decimals)));
+    let sum = match value {
+        ParamValue::Integer(value) => Decimal::try_new(*value, decimals).ok()?,
+        ParamValue::Decimal(value) => major(*value)?,
+        ParamValue::String(text) => major(Decimal::from_str_exact(text).ok()?)?,
         _ => return None,
     };
-    let sum = minor.checked_div(Decimal::from(10_u64.pow(decimals)))?;
     let text = if sum.scale() <= decimals {
         format!("{:.*}", usize::try_from(decimals).ok()?, sum.abs())
     } else {
@@ -165,6 +168,9 @@ fn date(value: &ParamValue) -> Option<String> {
 
 /// One line without control characters, of bounded length.
 fn shown(text: &str) -> String {
+    if text.len() <= LONGEST_VALUE && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.to_owned();
+    }
     let mut shown = String::new();
     for (at, c) in text.chars().enumerate() {
         if at == LONGEST_VALUE {

@@ -1,5 +1,8 @@
 //! What routes look at in a request, each looked up in the one way that cannot be misread.
 
+use std::borrow::Cow;
+
+use crate::request::json::{Json, Pointer};
 use crate::request::pairs::{self, Pair};
 use crate::request::{Content, Head, Malformed};
 
@@ -18,6 +21,21 @@ impl<'r> View<'r> {
 
     pub(super) fn content(&self) -> &'r Content {
         self.content
+    }
+
+    /// The value of the body that a pointer names; in MCP, of the arguments.
+    ///
+    /// # Errors
+    /// The key stands there in another case.
+    pub(super) fn body(&self, pointer: &Pointer) -> Result<Option<Cow<'r, Json>>, Malformed> {
+        Ok(match self.content {
+            Content::Json(document) => document.looked_at(pointer)?.map(Cow::Owned),
+            Content::Mcp(message) => match message.arguments() {
+                Some(arguments) => arguments.looked_at(pointer)?.map(Cow::Borrowed),
+                None => None,
+            },
+            Content::Opaque | Content::Form(_) => None,
+        })
     }
 
     /// # Errors

@@ -4,6 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod agreement;
+
 fn rows(table: &str) -> impl Iterator<Item = &str> {
     table.lines().map(str::trim).filter(|line| !line.is_empty())
 }
@@ -223,6 +225,40 @@ proptest! {
         if let Ok(json) = parse(text.as_bytes()) {
             let theirs: serde_json::Value = serde_json::from_str(&text).unwrap();
             prop_assert!(json.equals(&theirs), "{} {}", json, theirs);
+        }
+    }
+}
+
+#[test]
+fn a_key_is_distinct_however_many_and_however_long() {
+    let object = |keys: &[String]| {
+        let members: Vec<String> = keys.iter().map(|key| format!("\"{key}\":1")).collect();
+        format!("{{\"before\":{{\"k0\":1}},{}}}", members.join(","))
+    };
+    for count in [1, 2, 63, 64, 65, 66, 200] {
+        let mut keys: Vec<String> = (0..count).map(|at| format!("k{at}")).collect();
+        assert!(parse(object(&keys).as_bytes()).is_ok(), "{count}");
+        for (again, what) in [
+            ("k0".to_owned(), "twice"),
+            ("K0".to_owned(), "upper and lower"),
+            ("\\u006b0".to_owned(), "twice"),
+            ("\\u004b0".to_owned(), "upper and lower"),
+            ("\u{212a}0".to_owned(), "upper and lower"),
+            (format!("k{}", count - 1), "twice"),
+            ("BEFORE".to_owned(), "upper and lower"),
+        ] {
+            keys.push(again);
+            let error = parse(object(&keys).as_bytes()).unwrap_err();
+            assert!(error.what.contains(what), "{count} {keys:?}: {error}");
+            // Behind keys that are long, escaped or beyond ASCII, too.
+            for other in ["x".repeat(33), "\\n".to_owned(), "ß".to_owned()] {
+                let mut keys = keys.clone();
+                keys.insert(0, other.clone());
+                assert!(parse(object(&keys).as_bytes()).is_err(), "{keys:?}");
+                keys.swap(0, 1);
+                assert!(parse(object(&keys).as_bytes()).is_err(), "{keys:?}");
+            }
+            keys.pop();
         }
     }
 }
