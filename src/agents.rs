@@ -111,7 +111,7 @@ async fn change(path: Option<&Path>, verb: &str, deed: OverApi) -> anyhow::Resul
     if deed.api.json {
         output::json(&answer);
     } else {
-        let now = answer.pointer("/data/status").and_then(|status| status.as_str()).unwrap_or("changed");
+        let now = answer.get("status").and_then(|status| status.as_str()).unwrap_or("changed");
         println!("{} is {now}", output::plain(&deed.id));
     }
     Ok(())

@@ -17,13 +17,13 @@ pub(crate) fn run(path: Option<&Path>, args: &CheckArgs) -> anyhow::Result<Exit>
             if args.format == FindingsFormat::Text {
                 let config = rules.config();
                 let routes: usize = config.upstreams.values().map(|upstream| upstream.routes.len()).sum();
-                println!(
-                    "{}: good ({} upstreams, {routes} routes, {} policies, {} warnings)",
-                    path.display(),
-                    config.upstreams.len(),
-                    config.policies.len(),
-                    warnings.list.len()
-                );
+                let parts = [
+                    counted(config.upstreams.len(), "upstream", "upstreams"),
+                    counted(routes, "route", "routes"),
+                    counted(config.policies.len(), "policy", "policies"),
+                    counted(warnings.list.len(), "warning", "warnings"),
+                ];
+                println!("{}: good ({})", path.display(), parts.join(", "));
             }
             Ok(Exit::Done)
         }
@@ -32,6 +32,10 @@ pub(crate) fn run(path: Option<&Path>, args: &CheckArgs) -> anyhow::Result<Exit>
             Ok(Exit::Configuration)
         }
     }
+}
+
+fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 fn print(findings: &Findings, format: FindingsFormat) {

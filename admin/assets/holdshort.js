@@ -23,7 +23,8 @@
     for (const time of document.querySelectorAll("time[data-left]")) {
       const left = Math.floor((Date.parse(time.dateTime) - now) / 1000);
       time.textContent = left > 0 ? `in ${span(left)}` : "now";
-      time.classList.toggle("soon", left < 60);
+      // A hold that ends is no alarm: the agent is told to come back, and the call goes on waiting.
+      time.classList.toggle("soon", left < 60 && time.dataset.left !== "hold");
     }
   };
   setInterval(tick, 1000);

@@ -1,12 +1,14 @@
 //! Builders over the real binary: `holdshort()` starts a gate, `upstream()` a recording service behind it.
 
 mod agent;
+mod browser;
 mod gate;
 mod people;
 mod tools;
 mod upstream;
 
 pub use agent::{Agent, Call};
+pub use browser::Browser;
 pub use gate::{Gate, holdshort, run_holdshort};
 pub use people::Person;
 pub use tools::{python, tool};

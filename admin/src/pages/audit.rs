@@ -1,4 +1,4 @@
-//! The audit log, as it is.
+//! The audit log, as it is; the newest event first.
 
 use askama::Template;
 use axum::extract::State;
@@ -16,13 +16,15 @@ use crate::view::audit::AuditEntryView;
 pub(crate) struct AuditPage {
     pub(crate) frame: Frame,
     pub(crate) entries: Vec<AuditEntryView>,
-    pub(crate) next: Option<u64>,
+    /// The first event of this page, where there are older ones.
+    pub(crate) older: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AuditQuery {
-    from: Option<u64>,
+    /// Shows what happened before this event.
+    before: Option<u64>,
 }
 
 const MOST: u32 = 200;
@@ -32,9 +34,13 @@ pub(crate) async fn list(
     State(app): State<App>,
     Query(query): Query<AuditQuery>,
 ) -> Result<Response, PageError> {
-    let entries = app.gate().audit(query.from.unwrap_or(0), MOST).await.map_err(ApiError::from)?;
-    let full = entries.len() == usize::try_from(MOST).unwrap_or(usize::MAX);
-    let next = entries.last().filter(|_| full).map(|last| last.seq.saturating_add(1));
-    let entries = entries.iter().map(AuditEntryView::of).collect();
-    Ok(render(&AuditPage { frame: Frame::of(&app, &sign_in, "audit", "Audit log").await?, entries, next }))
+    let end = match query.before {
+        Some(before) => before,
+        None => app.gate().audit_size().await.map_err(ApiError::from)?,
+    };
+    let from = end.saturating_sub(MOST.into());
+    let entries = app.gate().audit(from, MOST).await.map_err(ApiError::from)?;
+    let entries = entries.iter().rev().filter(|entry| entry.seq < end).map(AuditEntryView::of).collect();
+    let older = (from > 0).then_some(from);
+    Ok(render(&AuditPage { frame: Frame::of(&app, &sign_in, "audit", "Audit log").await?, entries, older }))
 }

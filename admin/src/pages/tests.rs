@@ -188,7 +188,7 @@ fn text_in_any_field_stays_text() {
     let mut entry = AuditEntryView::sample();
     (entry.kind, entry.actor, entry.subject, entry.data) =
         (HOSTILE.into(), HOSTILE.into(), Some(HOSTILE.into()), HOSTILE.into());
-    is_harmless(&AuditPage { frame: Frame::sample(), entries: vec![entry], next: None }.render().unwrap());
+    is_harmless(&AuditPage { frame: Frame::sample(), entries: vec![entry], older: None }.render().unwrap());
 }
 
 #[test]

@@ -68,6 +68,14 @@ impl Gate {
         self.inner.store.audit(from, limit).await
     }
 
+    /// How many events the log has.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn audit_size(&self) -> Result<u64, StoreError> {
+        Ok(self.inner.store.tree().await?.size())
+    }
+
     /// The log of one intent.
     ///
     /// # Errors

@@ -54,6 +54,7 @@ impl SqliteStore {
     /// # Errors
     /// It cannot be read or written, or a newer version made it.
     pub async fn open(path: &Path) -> Result<SqliteStore, StoreError> {
+        make_private(path)?;
         let options = options(path);
         let boot = Boot::begin(path)?;
         let (writer, secret) = Writer::start(path.to_owned(), options.clone(), boot.number).await?;
@@ -74,6 +75,16 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .foreign_keys(true)
         .busy_timeout(PATIENCE)
         .pragma("trusted_schema", "OFF")
+}
+
+/// A new store is for its owner alone: it keeps what agents sent. SQLite gives the files beside it the same rights.
+fn make_private(path: &Path) -> Result<(), StoreError> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(StoreError::Unavailable(error.to_string())),
+    }
 }
 
 /// The log beside the file.

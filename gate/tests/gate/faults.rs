@@ -168,6 +168,22 @@ async fn an_outcome_that_could_not_be_written_at_once_is_written_later() {
 }
 
 #[tokio::test]
+async fn a_new_store_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let house = house().await;
+    for file in std::fs::read_dir(house.path.parent().unwrap()).unwrap() {
+        let file = file.unwrap();
+        let name = file.file_name().into_string().unwrap();
+        // The empty lock files say nothing.
+        if name.contains("-boot-") {
+            continue;
+        }
+        let mode = file.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn a_store_of_a_newer_version_is_refused() {
     let house = house().await;
     let mut other = raw(&house.path).await;

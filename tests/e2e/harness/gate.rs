@@ -16,10 +16,11 @@ pub struct Builder {
     policies: Vec<String>,
     upstream: Option<(String, String)>,
     top: Vec<String>,
+    nobody: bool,
 }
 
 pub fn holdshort() -> Builder {
-    Builder { routes: Vec::new(), policies: Vec::new(), upstream: None, top: Vec::new() }
+    Builder { routes: Vec::new(), policies: Vec::new(), upstream: None, top: Vec::new(), nobody: false }
 }
 
 impl Builder {
@@ -59,6 +60,12 @@ impl Builder {
         self
     }
 
+    /// Nobody has an account yet, not even dana.
+    pub fn without_people(mut self) -> Builder {
+        self.nobody = true;
+        self
+    }
+
     pub async fn run(self) -> Gate {
         let (url, keys) = self.upstream.expect("before(..) names the service");
         let (proxy, admin) = (free_address(), free_address());
@@ -76,7 +83,7 @@ impl Builder {
         if !self.policies.is_empty() {
             text.push_str(&format!("policies: [ {} ]\n", self.policies.join(", ")));
         }
-        Gate::start(&text, proxy, admin).await
+        if self.nobody { Gate::start_empty(&text, proxy, admin).await } else { Gate::start(&text, proxy, admin).await }
     }
 }
 
@@ -87,7 +94,7 @@ pub struct Gate {
     pub admin_address: SocketAddr,
     child: Child,
     log: PathBuf,
-    dana: Person,
+    dana: Option<Person>,
 }
 
 impl Gate {
@@ -95,6 +102,16 @@ impl Gate {
         let folder = TempDir::new().unwrap();
         std::fs::write(folder.path().join("holdshort.yaml"), text).unwrap();
         let dana = add_user(folder.path(), admin, "dana@example.com", "admin", &[]).await;
+        Gate::run(folder, proxy, admin, Some(dana)).await
+    }
+
+    async fn start_empty(text: &str, proxy: SocketAddr, admin: SocketAddr) -> Gate {
+        let folder = TempDir::new().unwrap();
+        std::fs::write(folder.path().join("holdshort.yaml"), text).unwrap();
+        Gate::run(folder, proxy, admin, None).await
+    }
+
+    async fn run(folder: TempDir, proxy: SocketAddr, admin: SocketAddr, dana: Option<Person>) -> Gate {
         let log = folder.path().join("serve.log");
         let child = serve(folder.path(), &log);
         let mut gate = Gate { folder, proxy, admin_address: admin, child, log, dana };
@@ -138,7 +155,17 @@ impl Gate {
 
     /// The first admin.
     pub fn dana(&self) -> Person {
-        self.dana.clone()
+        self.dana.clone().expect("this gate was started without people")
+    }
+
+    /// The one-time link that the first start prints.
+    pub async fn sign_in_link(&self) -> String {
+        eventually("the sign-in link", || async {
+            let log = self.log();
+            let link = log.split_whitespace().find(|word| word.contains("/link/")).map(str::to_owned);
+            link.ok_or(log)
+        })
+        .await
     }
 
     pub async fn person(&self, email: &str, role: &str, teams: &[&str]) -> Person {
