@@ -235,9 +235,9 @@ impl Upstream {
             return false;
         }
         let stream = match head.method.as_str() {
-            "GET" => head
-                .header("accept")
-                .is_some_and(|accept| String::from_utf8_lossy(accept).to_ascii_lowercase().contains("text/event-stream")),
+            "GET" => head.header("accept").is_some_and(|accept| {
+                String::from_utf8_lossy(accept).to_ascii_lowercase().contains("text/event-stream")
+            }),
             "DELETE" => head.header("mcp-session-id").is_some(),
             _ => false,
         };

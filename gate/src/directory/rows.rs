@@ -1,5 +1,5 @@
 //! What a store holds of the directory, row by row, with its words already read. Files come on top in
-//! [`Directory::new`](super::Directory::new).
+//! [`Directory`](super::Directory).
 
 use rules::config::{RiskTier, SourceType, Trust};
 
