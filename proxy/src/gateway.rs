@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::FutureExt;
@@ -16,12 +17,16 @@ use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::{FailToProxy, ProxyHttp, Session};
 
 use crate::answer::{Answer, Stop, problem};
+use crate::listen::HeadDeadline;
 use crate::mcp::Sessions;
 use crate::pass::Passing;
 use crate::signs;
 use crate::upstream::Lines;
 use crate::upstream::dial::Dialer;
 use crate::walk::{self, Next};
+
+/// Who takes nothing of a part of an answer for so long is gone.
+const TAKEN_WITHIN: Duration = Duration::from_secs(120);
 
 /// What all listeners share.
 pub(crate) struct Shared {
@@ -93,6 +98,10 @@ impl ProxyHttp for Gateway {
     }
 
     async fn request_filter(&self, session: &mut Session, course: &mut Course) -> Result<bool> {
+        if let Some(deadline) = HeadDeadline::of(session.as_ref()) {
+            deadline.met();
+        }
+        session.set_write_timeout(Some(TAKEN_WITHIN));
         let walked = AssertUnwindSafe(walk::walk(self, session.as_mut())).catch_unwind().await;
         match walked {
             Ok(Ok(Next::Answered)) => Ok(true),
@@ -162,6 +171,11 @@ impl ProxyHttp for Gateway {
     }
 
     async fn logging(&self, session: &mut Session, error: Option<&Error>, course: &mut Course) {
+        if !session.is_http2()
+            && let Some(deadline) = HeadDeadline::of(session.as_ref())
+        {
+            deadline.again();
+        }
         if let Course::Pass(passing) = course {
             let status = session.response_written().map_or(0, |head| head.status.as_u16());
             let upstream = &*passing.line.name;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use pingora_core::apps::ServerApp;
 use pingora_core::listeners::tls::Acceptor;
 use pingora_core::protocols::l4::stream::Stream as Plain;
-use pingora_core::protocols::{GetSocketDigest, SocketDigest, Stream};
+use pingora_core::protocols::{GetProxyDigest, GetSocketDigest, SocketDigest, Stream};
 use pingora_proxy::HttpProxy;
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
@@ -20,7 +20,10 @@ use tokio::task::JoinSet;
 
 use crate::gateway::Gateway;
 
+mod head_deadline;
 pub(crate) mod tls;
+
+pub(crate) use head_deadline::HeadDeadline;
 
 /// Thousands may connect at once after a restart.
 const BACKLOG: i32 = 8192;
@@ -29,13 +32,14 @@ const KEEPALIVE: Duration = Duration::from_secs(60);
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(20);
 /// No descriptors are left, or the like: it passes.
 const AFTER_ERROR: Duration = Duration::from_millis(50);
-const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// One bound listener.
 pub(crate) struct Listener {
     pub(crate) socket: TcpListener,
     pub(crate) app: Arc<HttpProxy<Gateway>>,
     pub(crate) tls: Option<Arc<Acceptor>>,
+    /// How long a connection may take to deliver a head.
+    pub(crate) head_within: Duration,
 }
 
 /// # Errors
@@ -66,7 +70,7 @@ impl Listener {
                 Some(_) = connections.join_next(), if !connections.is_empty() => {}
                 accepted = self.socket.accept() => match accepted {
                     Ok((stream, _)) => {
-                        connections.spawn(serve(stream, self.app.clone(), self.tls.clone(), told.clone()));
+                        connections.spawn(serve(stream, self.app.clone(), self.tls.clone(), told.clone(), self.head_within));
                     }
                     Err(error) => {
                         tracing::warn!(%error, "a connection cannot be accepted");
@@ -86,20 +90,32 @@ async fn serve(
     app: Arc<HttpProxy<Gateway>>,
     tls: Option<Arc<Acceptor>>,
     stopping: watch::Receiver<bool>,
+    head_within: Duration,
 ) {
     let digest = SocketDigest::from_raw_fd(tcp.as_raw_fd());
+    let deadline = HeadDeadline::new(head_within);
     let mut plain = Plain::from(tcp);
     plain.set_socket_digest(digest);
-    let stream: Stream = match tls {
-        None => Box::new(plain),
-        Some(acceptor) => match tokio::time::timeout(HANDSHAKE, acceptor.tls_handshake(plain)).await {
-            Ok(Ok(stream)) => Box::new(stream),
-            Ok(Err(error)) => {
-                tracing::debug!(%error, "a TLS handshake failed");
-                return;
-            }
-            Err(_) => return,
-        },
+    if let Some(carried) = deadline.carried() {
+        plain.set_proxy_digest(carried);
+    }
+    let connection = async {
+        let stream: Stream = match tls {
+            None => Box::new(plain),
+            Some(acceptor) => match acceptor.tls_handshake(plain).await {
+                Ok(stream) => Box::new(stream),
+                Err(error) => {
+                    tracing::debug!(%error, "a TLS handshake failed");
+                    return;
+                }
+            },
+        };
+        app.process_new(stream, &stopping).await;
     };
-    app.process_new(stream, &stopping).await;
+    tokio::select! {
+        // First, so that a head that came in time is seen before the deadline is.
+        biased;
+        () = connection => {}
+        () = deadline.missed() => tracing::debug!("a connection delivered no head in time"),
+    }
 }

@@ -20,6 +20,8 @@ mod mcp;
 mod passes;
 #[path = "calls/released.rs"]
 mod released;
+#[path = "calls/slow.rs"]
+mod slow;
 #[path = "calls/support.rs"]
 mod support;
 #[path = "calls/tls.rs"]

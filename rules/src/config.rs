@@ -139,6 +139,8 @@ pub struct Limits {
     pub body: usize,
     /// Largest request head, bytes. Default 32 KiB.
     pub head: usize,
+    /// How long a connection may take to deliver a request's head. Default 15 s.
+    pub head_timeout: Duration,
     /// Largest upstream answer kept for a caller who is gone, bytes. Default 1 MiB.
     pub stored_response: usize,
     /// Calls held at once by the whole gate; more are answered 429.

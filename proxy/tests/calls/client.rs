@@ -84,6 +84,21 @@ impl Client {
         String::from_utf8_lossy(&self.buffer).into_owned()
     }
 
+    /// Sends `part` every few milliseconds, and says whether the other side closes.
+    pub async fn trickle(&mut self, part: &str) -> bool {
+        let closed = async {
+            loop {
+                tokio::select! {
+                    read = self.stream.read_buf(&mut self.buffer) => if !matches!(read, Ok(1..)) { return },
+                    () = tokio::time::sleep(Duration::from_millis(5)) => {
+                        let _ = self.stream.write_all(part.as_bytes()).await;
+                    }
+                }
+            }
+        };
+        timeout(PATIENCE / 4, closed).await.is_ok()
+    }
+
     async fn more(&mut self) -> bool {
         self.stream.read_buf(&mut self.buffer).await.unwrap_or(0) > 0
     }

@@ -204,7 +204,7 @@ fn gates_with_everything_set() {
          database: sqlite:/var/lib/gate.db\npermit: { algorithm: EdDSA, lifetime: 5m, header: X-Permit, keys: secret }\n\
          record: { sync: full }\nhold: { timeout: 50s }\n\
          approval: { expires_in: 2d, release_within: 1m, replay_for: 0s, denial_for: 0s }\n\
-         limits: { body: 64MiB, head: 64KiB, stored_response: 0, held: 5, held_per_agent: 2 }\nenforce: false\n\
+         limits: { body: 64MiB, head: 64KiB, head_timeout: 1s, stored_response: 0, held: 5, held_per_agent: 2 }\nenforce: false\n\
          risk_tiers: { low: { decision: auto_approve }, critical: { decision: auto_deny, message: never } }\n\
          projects: { support: { unregistered: accept }, other: {} }\n\
          upstreams: { api: { url: http://api.test, at: /api, projects: support } }\n",
@@ -223,6 +223,7 @@ fn gates_with_everything_set() {
     let limits = config.limits;
     assert_eq!((limits.body, limits.head, limits.stored_response), (64 << 20, 64 << 10, 0));
     assert_eq!((limits.held, limits.held_per_agent), (5, 2));
+    assert_eq!(limits.head_timeout, Duration::from_secs(1));
     assert_eq!(config.risk_tiers[&RiskTier::Low].decision, Some(PolicyDecision::AutoApprove));
     assert_eq!(config.risk_tiers[&RiskTier::Critical].message.as_deref(), Some("never"));
     let projects: Vec<_> = config.projects.iter().map(|p| (p.name.as_str(), p.accept_unregistered)).collect();

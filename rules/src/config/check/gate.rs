@@ -164,6 +164,7 @@ impl Checker<'_> {
         Limits {
             body: self.size(raw.body.as_ref(), 1 << 20, 0, 64 * MIB),
             head: self.size(raw.head.as_ref(), 32 << 10, 1 << 10, MIB),
+            head_timeout: self.within(raw.head_timeout.as_ref(), Duration::from_secs(15), "100ms", "10m"),
             stored_response: self.size(raw.stored_response.as_ref(), 1 << 20, 0, 64 * MIB),
             held: self.number(raw.held.as_ref(), 10_000, 1, 1_000_000) as usize,
             held_per_agent: self.number(raw.held_per_agent.as_ref(), 1_000, 1, 1_000_000) as usize,

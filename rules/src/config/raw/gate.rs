@@ -112,6 +112,8 @@ pub(in crate::config) struct Limits {
     pub(in crate::config) body: Option<At<Size>>,
     /// Largest request head: 1KiB to 1MiB. Default `32KiB`.
     pub(in crate::config) head: Option<At<Size>>,
+    /// How long a connection may take to deliver a request's head: 100ms to 10m. Default `15s`.
+    pub(in crate::config) head_timeout: Option<At<Duration>>,
     /// Largest answer kept for an agent that is gone: up to 64MiB. Default `1MiB`.
     pub(in crate::config) stored_response: Option<At<Size>>,
     /// Calls held at once by the whole gate. Default 10000.
