@@ -83,7 +83,7 @@ pub struct Hit {
 /// What must be known of the body before a request can be matched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodyNeed {
-    /// Only a `pass` or a refusal can come of it: stream.
+    /// The head tells all: the call passes, or it has no route.
     Stream,
     /// A route could match: read it whole, up to so many bytes.
     Whole(usize),
@@ -221,6 +221,19 @@ impl Ruleset {
 impl Upstream {
     pub(crate) fn looks(&self, method: &str, path: &str) -> Looks {
         self.routes.looks(method, path)
+    }
+
+    /// Whether any of its routes hides a tool.
+    #[must_use]
+    pub fn hides_tools(&self) -> bool {
+        self.routes.hides_tools()
+    }
+
+    /// Whether a tool is left out of the lists that `path` gives: every call of it there takes a route
+    /// with `hide`.
+    #[must_use]
+    pub fn hides(&self, path: &str, tool: &str) -> bool {
+        self.routes.hides(path, tool)
     }
 
     /// Where an MCP server listens: the mount itself, `/mcp` below it, and the paths that MCP routes

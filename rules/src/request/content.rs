@@ -30,6 +30,10 @@ impl Request {
             read(&head, &body, looks)?
         };
         drop_what_is_ours(&mut head, true);
+        if matches!(content, Content::Mcp(_)) {
+            // The answer may have to be changed on its way: ids, hidden tools.
+            head.headers.retain(|(name, _)| name != "accept-encoding");
+        }
         let target = target_of(&upstream.config.url.path, &mounted.path, head.query.as_deref());
         let content_digest = digest::content_digest(&body);
         Ok(Request { upstream, head, path: mounted.path.clone(), target, body, content_digest, content })

@@ -215,6 +215,18 @@ impl Routes {
         None
     }
 
+    pub(super) fn hides_tools(&self) -> bool {
+        self.routes.iter().any(|route| route.hide)
+    }
+
+    /// Whether no call of this tool could be taken by a rule before one that hides it.
+    pub(super) fn hides(&self, path: &str, tool: &str) -> bool {
+        self.candidates("POST", &path::segments(path), Some(tool))
+            .filter(|(rule, _)| rule.takes_tool(tool))
+            .find(|(rule, route)| !route.hide || rule.takes_every_call())
+            .is_some_and(|(_, route)| route.hide)
+    }
+
     /// The first rule in order of precedence that matches.
     ///
     /// # Errors
@@ -351,6 +363,19 @@ impl Rule {
             Glob::Literal(tool) => Some(tool),
             _ => None,
         }
+    }
+
+    /// Whether some call of this tool can match.
+    fn takes_tool(&self, tool: &str) -> bool {
+        let Some(mcp) = &self.mcp else { return true };
+        mcp.uri.is_none()
+            && mcp.tool.as_ref().is_none_or(|glob| glob.matches(tool))
+            && mcp.method.as_ref().is_none_or(|glob| glob.matches("tools/call"))
+    }
+
+    /// Whether neither the head nor the arguments of a call make a difference.
+    fn takes_every_call(&self) -> bool {
+        self.head.is_empty() && self.body.is_empty() && self.form.is_empty()
     }
 
     fn names_method(&self) -> bool {

@@ -354,6 +354,31 @@ fn message(method: &str, params: &str) -> String {
 }
 
 #[test]
+fn a_tool_is_hidden_where_every_call_of_it_would_be_refused() {
+    let rules = upstream(
+        "    protocol: mcp",
+        "
+      - { match: { mcp: { tool: 'admin_*' } }, hide: true }
+      - { action: look, match: { mcp: { tool: admin_look } } }
+      - { match: { mcp: { tool: transfer }, body: { /kind: wire } }, hide: true }
+      - { match: { mcp: { tool: secret } }, hide: true }
+      - { match: { path: /other, mcp: { tool: there } }, hide: true }
+      - { action: read, match: { mcp: { method: resources/read } } }
+",
+    );
+    let upstream = &rules.upstreams()[0];
+    assert!(upstream.hides_tools());
+    for (tool, hidden) in
+        [("secret", true), ("admin_drop", true), ("admin_look", false), ("transfer", false), ("else", false)]
+    {
+        assert_eq!(upstream.hides("/", tool), hidden, "{tool}");
+    }
+    assert!(upstream.hides("/other", "there") && !upstream.hides("/", "there"));
+    let open = self::upstream("    protocol: mcp", "      - { action: read, match: { mcp: { tool: x } } }\n");
+    assert!(!open.upstreams()[0].hides_tools());
+}
+
+#[test]
 fn tools_are_routed_by_name() {
     let rules = upstream(
         "    protocol: mcp",
