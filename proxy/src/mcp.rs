@@ -8,7 +8,6 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use pingora_core::protocols::http::client::HttpSession;
 use pingora_http::ResponseHeader;
 use rules::Request;
 use rules::request::json::Json;
@@ -17,21 +16,20 @@ use serde_json::{Value, json};
 
 use crate::answer::problem::approval_url;
 use crate::answer::{Answer, Rpc};
-use crate::caller::Caller;
-use crate::relay::{self, Gathered};
 
 mod events;
+mod hidden;
+mod rewriting;
 mod sessions;
 
-pub(crate) use events::Splitter;
+use hidden::Hidden;
+pub(crate) use rewriting::{Rewriting, relay};
 pub(crate) use sessions::{Handshake, Sessions};
 
 /// Since this revision every result says of what kind it is.
 const TYPED_RESULTS_SINCE: &str = "2026-07-28";
 const SESSION: &str = "mcp-session-id";
 const CLIENT_INFO: &str = "io.modelcontextprotocol/clientInfo";
-/// An answer that is not a stream is gathered whole before it goes into one.
-const LARGEST_MESSAGE: usize = 64 * 1024 * 1024;
 
 /// What an MCP caller asked, as far as an answer needs it.
 #[derive(Debug, Clone)]
@@ -44,6 +42,8 @@ pub(crate) struct Asked {
     streams: bool,
     progress_token: Option<Value>,
     client: Option<String>,
+    /// It asks for the list of tools, and some are hidden.
+    hidden: Option<Hidden>,
 }
 
 impl Asked {
@@ -56,6 +56,7 @@ impl Asked {
             streams: header(head, "accept").is_some_and(|accept| accept.contains("text/event-stream")),
             progress_token: None,
             client: None,
+            hidden: None,
         })
     }
 
@@ -64,6 +65,7 @@ impl Asked {
         if let Content::Mcp(message) = &request.content {
             self.id = message.id.as_ref().map_or(Value::Null, value);
             self.tool = message.tool().is_some();
+            self.hidden = Hidden::of(request);
             self.progress_token = message.progress_token.as_ref().map(value);
             let info =
                 message.params.as_ref().and_then(|params| params.member("_meta")?.member(CLIENT_INFO)?.member("name"));
@@ -129,16 +131,22 @@ impl Asked {
     /// A kept answer with this caller's id in it.
     pub(crate) fn replayed(&self, status: u16, is_stream: bool, body: &[u8], stream_open: bool) -> Bytes {
         // Whatever id the kept answer carries was that of the call it answered.
-        let sent = answered_id(is_stream, body).unwrap_or_else(|| self.id.clone());
-        Rewriting { sent, wanted: self.id.clone(), stream_open }.whole(status, is_stream, body)
+        let sent = rewriting::answered_id(is_stream, body).unwrap_or_else(|| self.id.clone());
+        Rewriting { sent, wanted: self.id.clone(), stream_open, hidden: self.hidden.clone() }
+            .whole(status, is_stream, body)
     }
 
-    /// How the answer to `call` must be changed for this caller: the stream is open, or the call that
-    /// was approved carried another id than this one.
+    /// How the answer to `call` must be changed for this caller: the stream is open, the call that was
+    /// approved carried another id than this one, or it lists tools that are hidden.
     pub(crate) fn rewriting(&self, call: &Request, stream_open: bool) -> Option<Rewriting> {
         let Content::Mcp(message) = &call.content else { return None };
         let sent = message.id.as_ref().map_or(Value::Null, value);
-        (stream_open || sent != self.id).then(|| Rewriting { sent, wanted: self.id.clone(), stream_open })
+        (stream_open || sent != self.id || self.hidden.is_some()).then(|| Rewriting {
+            sent,
+            wanted: self.id.clone(),
+            stream_open,
+            hidden: self.hidden.clone(),
+        })
     }
 }
 
@@ -194,123 +202,6 @@ impl Progress {
     }
 }
 
-/// How an answer is changed on its way.
-#[derive(Debug)]
-pub(crate) struct Rewriting {
-    sent: Value,
-    wanted: Value,
-    stream_open: bool,
-}
-
-impl Rewriting {
-    /// A message with the caller's id instead of the one that was sent.
-    fn message(&self, text: &[u8]) -> Option<Value> {
-        let mut message: Value = serde_json::from_slice(text).ok()?;
-        let object = message.as_object_mut()?;
-        if object.get("id") == Some(&self.sent) && (object.contains_key("result") || object.contains_key("error")) {
-            object.insert("id".to_owned(), self.wanted.clone());
-        }
-        Some(message)
-    }
-
-    fn failed(&self, status: u16) -> Value {
-        let message = format!(
-            "The call was sent; the service behind the gate answered with HTTP status {status} and no message."
-        );
-        json!({ "jsonrpc": "2.0", "id": self.wanted, "error": { "code": -32000, "message": message } })
-    }
-
-    /// A whole body as the bytes for this caller.
-    pub(crate) fn whole(&self, status: u16, is_stream: bool, body: &[u8]) -> Bytes {
-        if is_stream {
-            let mut splitter = Splitter::default();
-            let mut out = Vec::with_capacity(body.len());
-            splitter.push(body);
-            while let Some(event) = splitter.next() {
-                out.extend_from_slice(&self.event(&event));
-            }
-            return out.into();
-        }
-        let message = self.message(body).unwrap_or_else(|| self.failed(status));
-        if self.stream_open { event(&message) } else { Bytes::from(message.to_string()) }
-    }
-
-    /// One event; those that are no answer to the call pass as they are.
-    fn event(&self, event_text: &[u8]) -> Bytes {
-        if self.sent != self.wanted
-            && let Some(message) = events::data(event_text).and_then(|data| self.message(&data))
-        {
-            return event(&message);
-        }
-        Bytes::copy_from_slice(event_text)
-    }
-}
-
-/// The id in an answer.
-fn answered_id(is_stream: bool, body: &[u8]) -> Option<Value> {
-    let id = |text: &[u8]| {
-        let message: Value = serde_json::from_slice(text).ok()?;
-        let answer = message.get("result").is_some() || message.get("error").is_some();
-        answer.then(|| message.get("id").cloned()).flatten()
-    };
-    if !is_stream {
-        return id(body);
-    }
-    let mut splitter = Splitter::default();
-    splitter.push(body);
-    while let Some(event) = splitter.next() {
-        if let Some(found) = events::data(&event).and_then(|data| id(&data)) {
-            return Some(found);
-        }
-    }
-    None
-}
-
 pub(crate) fn is_stream(head: &ResponseHeader) -> bool {
     head.headers.get(http::header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
-}
-
-/// Passes an upstream's answer on, changed for this caller. Says whether the upstream's side was read
-/// to its end.
-pub(crate) async fn relay(
-    rewriting: Rewriting,
-    mut head: Box<ResponseHeader>,
-    upstream: &mut HttpSession,
-    caller: &mut Caller<'_>,
-    gathered: &mut Gathered,
-) -> bool {
-    let (status, stream) = (head.status.as_u16(), is_stream(&head));
-    head.remove_header(&http::header::CONTENT_LENGTH);
-    if stream {
-        if !rewriting.stream_open {
-            caller.head(head).await;
-        }
-        let mut splitter = Splitter::default();
-        while let Some(part) = relay::part(upstream, caller, gathered).await {
-            splitter.push(&part);
-            while let Some(event) = splitter.next() {
-                caller.body(rewriting.event(&event)).await;
-            }
-            if caller.is_gone() && gathered.is_pointless() {
-                return false;
-            }
-        }
-        caller.body(splitter.rest()).await;
-        return !gathered.cut;
-    }
-    let mut body = Vec::new();
-    while let Some(part) = relay::part(upstream, caller, gathered).await {
-        if body.len() + part.len() > LARGEST_MESSAGE || caller.is_gone() && gathered.is_pointless() {
-            gathered.cut = true;
-            return false;
-        }
-        body.extend_from_slice(&part);
-    }
-    if !gathered.cut {
-        if !rewriting.stream_open {
-            caller.head(head).await;
-        }
-        caller.body(rewriting.whole(status, false, &body)).await;
-    }
-    !gathered.cut
 }

@@ -163,8 +163,13 @@ pub(crate) async fn send(
     let mut gathered = Gathered::new(&answer, 0);
     stamp(&mut answer, asking.request_id(), None);
     asking.answered(answer.status.as_u16());
-    caller.head(answer).await;
-    let whole = relay::body(session, caller, &mut gathered).await;
+    let whole = match asking.rewriting(call) {
+        Some(rewriting) => mcp::relay(rewriting, answer, session, caller, &mut gathered).await,
+        None => {
+            caller.head(answer).await;
+            relay::body(session, caller, &mut gathered).await
+        }
+    };
     if gathered.cut {
         return Err(Stop::Gone);
     }

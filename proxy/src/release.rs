@@ -127,10 +127,10 @@ async fn send(
     }
     let limit = if released.by_people() { way.stored_response } else { 0 };
     let mut gathered = Gathered::new(&answer, limit);
+    stamp(&mut answer, asking.request_id(), Some(intent));
     let whole = match asking.rewriting(&call) {
         Some(rewriting) => mcp::relay(rewriting, answer, &mut connected.session, caller, &mut gathered).await,
         None => {
-            stamp(&mut answer, asking.request_id(), Some(intent));
             caller.head(answer).await;
             relay::body(&mut connected.session, caller, &mut gathered).await
         }

@@ -190,3 +190,87 @@ async fn a_kept_answer_comes_under_the_id_of_whoever_calls_again() {
     assert_eq!((&message["id"], &message["result"]["content"][0]["text"]), (&json!(2), &json!("did it")));
     assert_eq!(upstream.calls().len(), 1);
 }
+
+/// A house whose tools `secret` and `admin_*` are hidden, but not `admin_look`.
+async fn hiding(upstream: &Upstream) -> House {
+    let upstreams = format!(
+        "  tools:\n    url: {}\n    at: /mcp\n    protocol: mcp\n    routes:\n      - {{ match: {{ mcp: {{ tool: secret }} }}, hide: true }}\n      - {{ match: {{ mcp: {{ tool: 'admin_*' }} }}, hide: true }}\n      - {{ action: free_it, match: {{ mcp: {{ tool: admin_look }} }} }}\n",
+        upstream.url()
+    );
+    house_of(&upstreams, "").await
+}
+
+fn tools() -> String {
+    let tools: Vec<Value> =
+        ["look", "secret", "admin_drop", "admin_look"].iter().map(|name| json!({ "name": name })).collect();
+    json!({ "jsonrpc": "2.0", "id": 1, "result": { "tools": tools, "nextCursor": "more" } }).to_string()
+}
+
+fn list(house: &House, method: &str) -> String {
+    let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method });
+    let headers =
+        "content-type: application/json\r\naccept: application/json, text/event-stream\r\naccept-encoding: gzip\r\n";
+    house.ask("POST", "/mcp", headers, &body.to_string())
+}
+
+fn names(message: &Value) -> Vec<&str> {
+    message["result"]["tools"].as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn hidden_tools_are_not_in_the_list() {
+    let upstream =
+        Upstream::doing(|_| vec![Step::Send(answer("200 OK", "content-type: application/json\r\n", &tools()))]).await;
+    let house = hiding(&upstream).await;
+    let mut client = house.client().await;
+    let answer = client.request(list(&house, "tools/list")).await;
+    assert!(answer.header("holdshort-request").is_some());
+    let message = answer.json();
+    assert_eq!(names(&message), ["look", "admin_look"]);
+    assert_eq!((&message["id"], &message["result"]["nextCursor"]), (&json!(1), &json!("more")));
+    assert_eq!(upstream.only_call().header("accept-encoding"), None, "the answer must be readable here");
+    // Nothing else is looked into.
+    let other = client.request(list(&house, "prompts/list")).await;
+    assert_eq!(other.text(), tools());
+    assert_eq!(other.header("content-length"), Some(tools().len().to_string().as_str()));
+    let answer = client.request(call(&house, 2, "secret", "")).await;
+    assert_eq!(answer.json()["result"]["structuredContent"]["status"], "no_route");
+    assert_eq!(upstream.calls().len(), 2);
+}
+
+#[tokio::test]
+async fn hidden_tools_are_not_in_a_streamed_list() {
+    let upstream = Upstream::doing(|_| {
+        let note = r#"{"jsonrpc":"2.0","method":"notifications/message","params":{}}"#;
+        let tools = tools();
+        let (first, rest) = tools.split_at(40);
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
+        let start = format!("{head}data: {note}\n\ndata: not json: secret\n\ndata: {first}");
+        vec![
+            Step::Send(start.into_bytes()),
+            Step::Send(format!("{rest}\n\ndata: {{\"half\": \"secret\"").into_bytes()),
+            Step::Close,
+        ]
+    })
+    .await;
+    let house = hiding(&upstream).await;
+    let answer = house.client().await.request(list(&house, "tools/list")).await;
+    let events = events(&answer.text());
+    assert_eq!(events[0]["method"], "notifications/message");
+    assert_eq!(names(&events[1]), ["look", "admin_look"]);
+    assert!(!answer.text().contains("secret"), "{}", answer.text());
+}
+
+#[tokio::test]
+async fn a_list_that_cannot_be_read_is_not_given() {
+    let upstream = Upstream::doing(|_| {
+        let coded = "content-type: application/json\r\ncontent-encoding: gzip\r\n";
+        vec![Step::Send(answer("200 OK", coded, "secret, in a coding"))]
+    })
+    .await;
+    let house = hiding(&upstream).await;
+    let answer = house.client().await.request(list(&house, "tools/list")).await;
+    assert_eq!((answer.status, answer.header("content-encoding")), (200, None));
+    assert_eq!(answer.json()["error"]["code"], -32000);
+    assert!(!answer.text().contains("secret"));
+}
