@@ -19,8 +19,10 @@ use crate::same_call::Namer;
 use crate::store::{Store, StoreError};
 
 mod agents;
+mod carried;
 mod claim;
 mod decide;
+mod declare;
 mod expiry;
 mod follow;
 pub(crate) mod holds;
@@ -36,6 +38,7 @@ mod submit;
 mod tests;
 mod watch;
 
+pub use carried::intent_of;
 use expiry::Deadlines;
 use holds::Holds;
 pub use identify::ANONYMOUS;

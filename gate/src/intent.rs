@@ -9,6 +9,7 @@ use rules::ruleset::Params;
 
 use crate::approval::Approval;
 use crate::clock::Timestamp;
+use crate::declaration::DeclaredBy;
 use crate::id::{AgentId, IntentId};
 
 pub mod event;
@@ -52,6 +53,22 @@ pub struct Intent {
     pub metadata: Option<serde_json::Value>,
     /// `enforce: false` let it pass.
     pub observed: bool,
+    /// Whose key declared it; `None`: it came as a call.
+    pub declared_by: Option<DeclaredBy>,
+}
+
+impl Intent {
+    /// What an approval is bound to: of a call all that will be sent, of a declaration all that it says.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        if let Some(request) = &self.request {
+            return request.digest.clone();
+        }
+        let (agent, params) = (&self.agent.fingerprint, facts::params_json(&self.params));
+        let (tier, kind) = (self.risk_tier.as_str(), self.source_type.as_str());
+        let said = serde_json::json!([self.project, agent, self.action, tier, kind, params, self.metadata]);
+        permit::content_digest(said.to_string().as_bytes())
+    }
 }
 
 /// The agent as it was when it asked.

@@ -80,4 +80,8 @@ pub struct IntentClaims {
     pub approved_by: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub approved_at: Option<i64>,
+    /// No permit of this intent outlives this second. All of them have one `jti`: a verifier remembers it
+    /// until then, so that one intent is used once however often its permit was fetched.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub intent_expires_at: Option<i64>,
 }

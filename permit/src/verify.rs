@@ -258,7 +258,7 @@ impl Verifier {
         let IntentClaims { iss, aud, jti, iat, exp, .. } = &claims;
         let checked = Checked { iss, aud, jti, iat: *iat, exp: *exp };
         self.check(&checked, &intents.audience, now)?;
-        self.note(jti, *exp, now)?;
+        self.note(jti, claims.intent_expires_at.unwrap_or(*exp).max(*exp), now)?;
         Ok(claims)
     }
 

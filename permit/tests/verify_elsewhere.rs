@@ -269,5 +269,6 @@ fn intent_claims() -> IntentClaims {
         policy: None,
         approved_by: Vec::new(),
         approved_at: None,
+        intent_expires_at: None,
     }
 }

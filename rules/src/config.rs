@@ -25,6 +25,12 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+/// A span of time as the files write it: `90s`, `10m`, `1h30m`.
+#[must_use]
+pub fn duration(text: &str) -> Option<Duration> {
+    raw::values::Duration::read(text).map(|read| read.0)
+}
+
 /// Everything an operator can set, with defaults filled in.
 #[derive(Debug, Clone)]
 pub struct Config {

@@ -74,6 +74,65 @@ pub struct Requirement {
     pub confirm: Option<String>,
 }
 
+impl Requirement {
+    /// What satisfies both: never less than either asks for. Of two different texts to type this one's
+    /// stays.
+    #[must_use]
+    pub fn and(self, other: &Requirement) -> Requirement {
+        let (mut from, mut all_of, mut not) = (self.from, self.all_of, self.not);
+        let mut add = |group: &Vec<String>| {
+            if !group.is_empty() && *group != from && !all_of.contains(group) {
+                all_of.push(group.clone());
+            }
+        };
+        add(&other.from);
+        other.all_of.iter().for_each(&mut add);
+        // Beside groups a `from` of its own would have to be met as well: as a group it means the same.
+        if !all_of.is_empty() && !from.is_empty() && !all_of.contains(&from) {
+            all_of.insert(0, std::mem::take(&mut from));
+        }
+        not.extend(other.not.iter().filter(|who| !not.contains(who)).copied().collect::<Vec<_>>());
+        Requirement {
+            required: self.required.max(other.required),
+            from,
+            all_of,
+            not,
+            delay: self.delay.max(other.delay),
+            expires_in: self.expires_in.min(other.expires_in),
+            confirm: self.confirm.or_else(|| other.confirm.clone()),
+        }
+    }
+}
+
+impl Decision {
+    /// The stricter of two decisions about one thing; where both ask people, what satisfies both.
+    #[must_use]
+    pub fn stricter(self, other: Decision) -> Decision {
+        let blocked_from = self.blocked_from.into_iter().chain(other.blocked_from).min();
+        let decision = match (self.verdict.rank(), other.verdict.rank()) {
+            (mine, theirs) if theirs > mine => other,
+            (mine, theirs) if theirs < mine => self,
+            _ => match (self.verdict, other.verdict) {
+                (Verdict::Require(mine), Verdict::Require(theirs)) => {
+                    Decision { verdict: Verdict::Require(mine.and(&theirs)), ..self }
+                }
+                (verdict, _) => Decision { verdict, ..self },
+            },
+        };
+        Decision { blocked_from, ..decision }
+    }
+}
+
+impl Verdict {
+    fn rank(&self) -> u8 {
+        match self {
+            Verdict::Approve => 0,
+            Verdict::Require(_) => 1,
+            Verdict::Deny { .. } => 2,
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Risk {
     /// 0 to 100.
@@ -95,4 +154,58 @@ pub struct Step {
     pub matched: bool,
     /// The value that failed, or what it decided.
     pub detail: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn requirement(required: u32, from: &[&str]) -> Requirement {
+        Requirement {
+            required,
+            from: from.iter().map(|name| (*name).to_owned()).collect(),
+            all_of: Vec::new(),
+            not: Vec::new(),
+            delay: Duration::ZERO,
+            expires_in: Duration::from_secs(60),
+            confirm: None,
+        }
+    }
+
+    #[test]
+    fn what_satisfies_both_is_never_less_than_either() {
+        let any = requirement(2, &[]);
+        let finance =
+            Requirement { delay: Duration::from_secs(5), not: vec![Excluded::Owner], ..requirement(1, &["finance"]) };
+        let both = any.and(&finance);
+        assert_eq!((both.required, both.delay, both.not.len()), (2, Duration::from_secs(5), 1));
+        assert_eq!((both.from.len(), both.all_of.as_slice()), (0, &[vec!["finance".to_owned()]][..]));
+        let three = finance.clone().and(&requirement(1, &["dana"]));
+        assert_eq!(three.all_of, [["finance"], ["dana"]]);
+        assert!(three.from.is_empty());
+        assert_eq!(finance.clone().and(&finance), finance);
+    }
+
+    #[test]
+    fn the_stricter_decision_wins_whatever_the_order() {
+        let decision = |verdict| Decision {
+            verdict,
+            policy: None,
+            risk: Risk::default(),
+            trace: Vec::new(),
+            observed: false,
+            blocked_from: None,
+        };
+        let deny = || Verdict::Deny { reason: DenyReason::BlockedByPolicy, message: String::new() };
+        let ask = || Verdict::Require(requirement(1, &[]));
+        for (one, other, wanted) in [
+            (deny(), ask(), 2),
+            (ask(), deny(), 2),
+            (Verdict::Approve, ask(), 1),
+            (ask(), Verdict::Approve, 1),
+            (Verdict::Approve, Verdict::Approve, 0),
+        ] {
+            assert_eq!(decision(one).stricter(decision(other)).verdict.rank(), wanted);
+        }
+    }
 }

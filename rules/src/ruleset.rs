@@ -80,6 +80,17 @@ pub struct Hit {
     pub defects: Vec<String>,
 }
 
+/// An action that was declared: see [`Ruleset::declared`].
+#[derive(Debug, Clone)]
+pub struct Declared {
+    pub action: Action,
+    /// Whose routes name this action: it is decided as a call to each of them would be.
+    pub upstreams: Vec<String>,
+    pub trace: Vec<Step>,
+    /// As of a [`Hit`].
+    pub defects: Vec<String>,
+}
+
 /// What must be known of the body before a request can be matched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodyNeed {

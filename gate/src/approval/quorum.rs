@@ -49,6 +49,11 @@ pub(crate) fn objection(intent: &Intent, requirement: &Requirement, person: &Per
     None
 }
 
+/// Whether a person may approve at all and is one of those named.
+pub(crate) fn is_one_of(person: &Person, names: &[String]) -> bool {
+    !person.disabled && person.role >= Role::Approver && names.iter().any(|name| is_of(person, name))
+}
+
 /// Whether the approvals are enough: distinct people whose verdict counts today.
 pub(crate) fn is_enough(intent: &Intent, requirement: &Requirement, votes: &[Approval], directory: &Directory) -> bool {
     let people: Vec<_> = votes

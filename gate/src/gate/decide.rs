@@ -74,8 +74,7 @@ impl Gate {
     /// The event of a verdict.
     fn verdict(&self, stored: &Stored, by: &Person, verdict: Verdict, with: &VerdictWith) -> Result<What, DecideError> {
         let intent = &stored.intent;
-        let shown = intent.request.as_ref().map(|request| request.digest.as_str());
-        if with.digest.as_deref().is_some_and(|digest| Some(digest) != shown) {
+        if with.digest.as_deref().is_some_and(|digest| digest != intent.digest()) {
             return Err(DecideError::DigestMismatch);
         }
         let text = with.text.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);

@@ -60,7 +60,7 @@ impl Gate {
     }
 
     /// Draining, or an agent that may not.
-    fn may_ask(&self, agent: &Agent) -> Result<(), Refusal> {
+    pub(super) fn may_ask(&self, agent: &Agent) -> Result<(), Refusal> {
         if self.is_draining() {
             return Err(Refusal::Unavailable { intent: None, why: "the gate is shutting down".to_owned() });
         }
@@ -315,6 +315,7 @@ fn facts<'a>(
             _ => None,
         },
         observed: decision.observed,
+        declared_by: None,
         project: agent.project.as_str().into(),
         action: hit.action.name.as_str().into(),
         title: hit.action.title.as_str().into(),

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::clock::Timestamp;
+use crate::declaration::DeclaredBy;
 use crate::id::AgentId;
 use crate::intent::{IntentAgent, IntentRequest, Resolution, State};
 
@@ -34,6 +35,9 @@ pub(crate) struct Facts<'a> {
     pub(crate) why: Option<Text<'a>>,
     #[serde(skip_serializing_if = "is_false", default)]
     pub(crate) observed: bool,
+    /// Whose key declared it; none: it came as a call.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) declared_by: Option<Text<'a>>,
     pub(crate) project: Text<'a>,
     pub(crate) action: Text<'a>,
     #[serde(skip_serializing_if = "str::is_empty", default)]
@@ -136,6 +140,11 @@ impl Facts<'_> {
 
     pub(crate) fn source_type(&self) -> Result<SourceType, String> {
         SourceType::parse(&self.source_type).ok_or_else(|| format!("source type {:?}", self.source_type))
+    }
+
+    pub(crate) fn declared_by(&self) -> Result<Option<DeclaredBy>, String> {
+        let read = |text: &Text<'_>| DeclaredBy::parse(text).ok_or_else(|| format!("declared by {text:?}"));
+        self.declared_by.as_ref().map(read).transpose()
     }
 
     pub(crate) fn risk(&self) -> Risk {

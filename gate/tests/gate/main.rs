@@ -3,6 +3,7 @@
 
 extern crate holdshort_gate as gate;
 
+mod declared;
 mod faults;
 mod harness;
 mod held;

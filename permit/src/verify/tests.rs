@@ -50,6 +50,7 @@ pub(crate) fn intent_claims(now: i64) -> IntentClaims {
         policy: None,
         approved_by: Vec::new(),
         approved_at: None,
+        intent_expires_at: None,
     }
 }
 

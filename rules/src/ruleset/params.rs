@@ -198,7 +198,7 @@ pub(super) fn extract(
     Ok((params, defects))
 }
 
-fn from_json(json: &Json, kind: Option<ParamType>) -> Result<ParamValue, String> {
+pub(super) fn from_json(json: &Json, kind: Option<ParamType>) -> Result<ParamValue, String> {
     let value = ParamValue::from_json(json)?;
     let fits = matches!(
         (&value, kind),

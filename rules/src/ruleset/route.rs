@@ -22,6 +22,8 @@ use crate::decision::{Action, Step};
 use crate::request::json::{Json, Pointer};
 use crate::request::{Content, Malformed};
 
+mod declared;
+
 /// All routes of an upstream, ready to be asked.
 #[derive(Debug)]
 pub(super) struct Routes {

@@ -71,6 +71,10 @@ pub(super) fn outcome_column(before: Option<&str>, event: &Event) -> Option<Stri
             excerpt: excerpt.clone(),
             delivered: *delivered,
         },
+        // Nobody but the agent saw it: no status, and nothing to deliver.
+        What::Reported { executed: true, note, .. } => {
+            OutcomeColumn { status: None, sent_at: event.at.0, took: 0, excerpt: note.clone(), delivered: true }
+        }
         What::Delivered => OutcomeColumn { delivered: true, ..serde_json::from_str(before?).ok()? },
         _ => return None,
     };
@@ -125,6 +129,7 @@ fn read(id: IntentId, row: &SqliteRow, body: Option<Vec<u8>>) -> Result<Stored, 
         config_digest: facts.config.to_string(),
         metadata: facts.metadata.clone(),
         observed: facts.observed,
+        declared_by: facts.declared_by()?,
         state,
     };
     let key = |at: usize| row.get::<Option<&[u8]>, _>(at).map(CallKey::try_from).transpose();
