@@ -179,6 +179,7 @@ impl Gate {
         store.foreign().await?;
         for waiting in store.waiting().await? {
             let next = waiting.releases_at.filter(|at| *at > self.now()).unwrap_or(waiting.expires_at);
+            self.inner.deadlines.opened(waiting.id, (waiting.project.into(), waiting.fingerprint.into()));
             self.inner.deadlines.add(waiting.id, next);
         }
         tokio::spawn(expiry::watch(Arc::downgrade(&self.inner)));

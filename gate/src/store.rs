@@ -110,9 +110,11 @@ pub struct Stored {
 }
 
 /// An intent that still waits: what expiry and limits look at.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Waiting {
     pub id: IntentId,
+    pub project: String,
+    pub fingerprint: String,
     pub releases_at: Option<Timestamp>,
     pub expires_at: Timestamp,
 }

@@ -151,7 +151,7 @@ pub struct Limits {
     pub stored_response: usize,
     /// Calls held at once by the whole gate; more are answered 429.
     pub held: usize,
-    /// Calls held at once by one agent; more are answered 429.
+    /// Calls of one agent that are held, or wait for people without a caller; more are answered 429.
     pub held_per_agent: usize,
 }
 

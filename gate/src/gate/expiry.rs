@@ -1,7 +1,7 @@
 //! What time does to intents: they expire, their delay ends. One queue of deadlines, one task.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -28,7 +28,13 @@ pub(crate) struct Deadlines {
 struct Queue {
     by_time: BTreeSet<(Timestamp, IntentId)>,
     by_id: HashMap<IntentId, Timestamp>,
+    /// Whose the intents are that are not resolved, also those without a caller.
+    owners: HashMap<IntentId, Owner>,
+    open: HashMap<Owner, usize>,
 }
+
+/// Who an intent counts for: project and fingerprint.
+pub(crate) type Owner = (Arc<str>, Arc<str>);
 
 impl Deadlines {
     /// Sets the time of an intent in place of the one it had.
@@ -42,8 +48,31 @@ impl Deadlines {
         self.added.notify_one();
     }
 
+    /// An intent is open, and counts for its owner until it is forgotten.
+    pub(crate) fn opened(&self, id: IntentId, owner: Owner) {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        if queue.owners.insert(id, owner.clone()).is_none() {
+            *queue.open.entry(owner).or_default() += 1;
+        }
+    }
+
+    /// How many intents of an owner are open.
+    pub(crate) fn open_of(&self, owner: &Owner) -> usize {
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.open.get(owner).copied().unwrap_or(0)
+    }
+
+    /// The intent is resolved.
     pub(crate) fn forget(&self, id: IntentId) {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(owner) = queue.owners.remove(&id)
+            && let Some(open) = queue.open.get_mut(&owner)
+        {
+            *open = open.saturating_sub(1);
+            if *open == 0 {
+                queue.open.remove(&owner);
+            }
+        }
         if let Some(at) = queue.by_id.remove(&id) {
             queue.by_time.remove(&(at, id));
         }
@@ -96,9 +125,12 @@ impl Gate {
                     self.inner.deadlines.add(id, next);
                     self.tell_waiter(&stored);
                 }
-                _ => self.tell_waiter(&stored),
+                _ => {
+                    self.inner.deadlines.forget(id);
+                    self.tell_waiter(&stored);
+                }
             },
-            Ok(None) => {}
+            Ok(None) => self.inner.deadlines.forget(id),
             Err(error) => self.later(id, &error),
         }
     }
@@ -107,6 +139,7 @@ impl Gate {
     pub(crate) async fn expire(&self, id: IntentId) {
         match self.inner.store.advance(self.step(id, None, vec![What::Expired], Actor::Gate)).await {
             Ok((_, state)) => {
+                self.inner.deadlines.forget(id);
                 if let Ok(Some(stored)) = self.inner.store.intent(id).await {
                     self.announce(id, &stored.intent.project, state.name());
                     self.tell_waiter(&stored);

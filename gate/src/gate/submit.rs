@@ -6,6 +6,7 @@ use std::time::Duration;
 use rules::decision::{Caller, Decision, DenyReason, Requirement, Verdict};
 
 use super::Gate;
+use super::expiry::Owner;
 use super::holds::{Role, Signal};
 use crate::agent::{Agent, AgentStatus};
 use crate::approval::quorum;
@@ -157,6 +158,7 @@ impl Gate {
                 return Ok(submitted);
             }
             self.within_limits(call)?;
+            self.may_open(call)?;
             let mut expires_at = now.plus(requirement.expires_in);
             if let Some(blocked) = decision.blocked_from {
                 expires_at = expires_at.min(Timestamp(blocked).minus(requirement.delay));
@@ -169,6 +171,7 @@ impl Gate {
             let hold = Hold::new(self.clone(), id, place, call.clone(), waiting_for, expires_at);
             match self.inner.store.enter(entry).await {
                 Ok(_) => {
+                    self.inner.deadlines.opened(id, owner(call));
                     self.inner.deadlines.add(id, expires_at);
                     self.entered(id, call, "pending");
                     // Who paused or revoked the agent meanwhile did not see this intent.
@@ -198,6 +201,16 @@ impl Gate {
             return Err(Refusal::Limited { retry_after, what: format!("{all} calls are held already") });
         }
         Ok(())
+    }
+
+    /// Hanging up ends a hold, not its intent: without a limit one agent could flood people and the store.
+    fn may_open(&self, call: &Call) -> Result<(), Refusal> {
+        let open = self.inner.deadlines.open_of(&owner(call));
+        if open < self.rules().config().limits.held_per_agent {
+            return Ok(());
+        }
+        let what = format!("{open} calls of this agent wait for people already");
+        Err(Refusal::Limited { retry_after: Duration::from_secs(5), what })
     }
 
     fn entry(
@@ -260,6 +273,10 @@ impl Gate {
         }
         Hold::new(self.clone(), id, place, call.clone(), waiting_for, expires_at)
     }
+}
+
+fn owner(call: &Call) -> Owner {
+    (call.agent.project.as_str().into(), call.agent.fingerprint.as_str().into())
 }
 
 /// What the rules say of a call at a time.

@@ -332,7 +332,12 @@ async fn limits_are_per_agent_and_for_all() {
     let _a = house.held("POST /refunds\n\n{\"amount\":1}").await;
     let b = house.held("POST /refunds\n\n{\"amount\":2}").await;
     assert!(matches!(house.refused("POST /refunds\n\n{\"amount\":3}").await, Refusal::Limited { .. }));
+    // Who hangs up leaves the intent behind, which goes on counting until it is resolved.
+    let left = b.intent();
     drop(b);
+    assert!(matches!(house.refused("POST /refunds\n\n{\"amount\":3}").await, Refusal::Limited { .. }));
+    drop(house.held("POST /refunds\n\n{\"amount\":2}").await);
+    house.deny(left, &*house.approver("ann").await, "no").await.unwrap();
     let _c = house.held("POST /refunds\n\n{\"amount\":3}").await;
     let second = agent("second");
     let Submitted::Held(_d) = house.gate.submit(house.call_of(&second, "POST /refunds\n\n{\"amount\":1}")).await else {
@@ -340,6 +345,22 @@ async fn limits_are_per_agent_and_for_all() {
     };
     let full = house.gate.submit(house.call_of(&second, "POST /refunds\n\n{\"amount\":2}")).await;
     assert!(matches!(full, Submitted::Refused(Refusal::Limited { .. })));
+}
+
+#[tokio::test]
+async fn what_an_agent_left_behind_counts_also_after_a_restart_and_until_it_expires() {
+    let text = format!("limits: {{ held_per_agent: 1 }}\n{RULES}");
+    let house = house_with(&text).await;
+    drop(house.held("POST /refunds\n\n{\"amount\":1}").await);
+    let again = open(&house.path, &house.clock, &text).await;
+    let call = || house.call("POST /refunds\n\n{\"amount\":2}");
+    assert!(matches!(again.submit(call()).await, Submitted::Refused(Refusal::Limited { .. })));
+    house.clock.advance(Duration::from_secs(1801));
+    let deadline = std::time::Instant::now() + Duration::from_secs(10);
+    while !matches!(again.submit(call()).await, Submitted::Held(_)) {
+        assert!(std::time::Instant::now() < deadline, "it goes on counting");
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]

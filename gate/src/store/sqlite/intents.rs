@@ -233,13 +233,21 @@ const STATES: [&str; 10] = [
 ];
 
 pub(super) async fn waiting(pool: &SqlitePool) -> Result<Vec<Waiting>, StoreError> {
-    let rows = sqlx::query("SELECT id, releases_at, expires_at FROM intents WHERE state IN ('pending', 'approved')");
+    let rows = sqlx::query(
+        "SELECT id, releases_at, expires_at, project, fingerprint FROM intents WHERE state IN ('pending', 'approved')",
+    );
     let rows = rows.fetch_all(pool).await.map_err(unavailable)?;
     let waiting = |row: &SqliteRow| {
         let id: &[u8] = row.get(0);
         let id = IntentId::stored(id).ok_or_else(|| StoreError::Broken("an id that is not 16 bytes".to_owned()))?;
         let releases_at: Option<i64> = row.get(1);
-        Ok(Waiting { id, releases_at: releases_at.map(Timestamp), expires_at: Timestamp(row.get(2)) })
+        Ok(Waiting {
+            id,
+            project: row.get(3),
+            fingerprint: row.get(4),
+            releases_at: releases_at.map(Timestamp),
+            expires_at: Timestamp(row.get(2)),
+        })
     };
     rows.iter().map(waiting).collect()
 }

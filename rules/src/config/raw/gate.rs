@@ -118,6 +118,6 @@ pub(in crate::config) struct Limits {
     pub(in crate::config) stored_response: Option<At<Size>>,
     /// Calls held at once by the whole gate. Default 10000.
     pub(in crate::config) held: Option<At<u32>>,
-    /// Calls held at once by one agent. Default 1000.
+    /// Calls of one agent that are held, or wait for people without a caller. Default 1000.
     pub(in crate::config) held_per_agent: Option<At<u32>>,
 }
