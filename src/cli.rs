@@ -139,6 +139,7 @@ pub(crate) enum ProjectsCommand {
         #[arg(long)]
         json: bool,
     },
+    /// The projects.
     List {
         #[arg(long)]
         json: bool,
@@ -173,6 +174,7 @@ pub(crate) enum AgentsCommand {
         #[arg(long)]
         json: bool,
     },
+    /// The agents, with their status and when they were last seen.
     List {
         #[arg(long)]
         json: bool,
@@ -185,6 +187,7 @@ pub(crate) enum AgentsCommand {
     },
     /// Refuse its calls until it is resumed. Over the API.
     Pause(OverApi),
+    /// Let its calls through again. Over the API.
     Resume(OverApi),
     /// Refuse its calls for ever and deny what it has waiting. Over the API.
     Revoke(OverApi),
@@ -227,10 +230,12 @@ pub(crate) enum UsersCommand {
         #[arg(long)]
         json: bool,
     },
+    /// The people, with their roles and teams.
     List {
         #[arg(long)]
         json: bool,
     },
+    /// End a person's access: their tokens, sessions and votes no longer count.
     Disable {
         name: String,
         #[arg(long)]
@@ -259,6 +264,7 @@ pub(crate) enum RoleArg {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TeamsCommand {
+    /// The teams and who is in them.
     List {
         #[arg(long)]
         json: bool,
@@ -267,6 +273,7 @@ pub(crate) enum TeamsCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum IntentsCommand {
+    /// The calls, newest first.
     List {
         /// pending, approved, executing, executed, failed, unknown, denied, changes_requested, expired, cancelled.
         #[arg(long)]
@@ -284,7 +291,9 @@ pub(crate) enum IntentsCommand {
         #[command(flatten)]
         api: ApiArgs,
     },
+    /// Approve a call that waits, as the person whose token is in HOLDSHORT_TOKEN.
     Approve(OverApi),
+    /// Deny a call that waits; the agent reads the reason.
     Deny(OverApi),
     /// Print what waits, and what becomes of it, as it happens.
     Watch {

@@ -60,6 +60,12 @@ async fn watch(api: &Api, json: bool) -> anyhow::Result<()> {
     let mut stream = api.events().await?.bytes_stream();
     let mut buffer = String::new();
     eprintln!("watching; Ctrl-C ends it");
+    if !json {
+        let pending = api.get("/api/intents?status=pending&limit=50").await?;
+        let mut waiting: Vec<&Value> = pending.get("data").and_then(Value::as_array).into_iter().flatten().collect();
+        waiting.reverse();
+        waiting.into_iter().for_each(line);
+    }
     while let Some(part) = stream.next().await {
         buffer.push_str(&String::from_utf8_lossy(&part?));
         while let Some(end) = buffer.find("\n\n") {
@@ -73,17 +79,16 @@ async fn watch(api: &Api, json: bool) -> anyhow::Result<()> {
             }
             let Some(id) = news.get("id").and_then(Value::as_str).filter(|id| id.starts_with("int_")) else { continue };
             let seen = api.get(&format!("/api/intents/{}", encoded(id))).await?;
-            let intent = intent_of(&seen);
-            println!(
-                "{}  {:<10} {:<8} {}",
-                id,
-                text(intent, "/status"),
-                text(intent, "/risk_tier"),
-                text(intent, "/title")
-            );
+            line(intent_of(&seen));
         }
     }
     Ok(())
+}
+
+/// One call in one line of [`watch`].
+fn line(intent: &Value) {
+    let [id, status, tier, title] = ["/id", "/status", "/risk_tier", "/title"].map(|pointer| text(intent, pointer));
+    println!("{id}  {status:<10} {tier:<8} {title}");
 }
 
 /// A single intent stands under `data` where the answer has an envelope.
