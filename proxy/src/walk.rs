@@ -323,6 +323,10 @@ async fn tell(gateway: &Gateway, session: &mut ServerSession, asking: &Asking, s
         signs::call(upstream, answer.code);
     }
     body::drain(session).await;
+    if matches!(stop, Stop::Malformed(_) | Stop::BodyTooLarge { .. } | Stop::BodyTooSlow) {
+        // Where the next request starts is not known for certain.
+        session.set_keepalive(None);
+    }
     let mut caller = Caller::new(session);
     tracing::debug!(request = asking.request_id, code = answer.code, intent = ?answer.intent, "refused");
     let message = asking.mcp.as_ref().and_then(|asked| asked.told(&answer, &asking.admin_url));

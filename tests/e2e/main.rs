@@ -5,6 +5,7 @@
 mod harness;
 
 mod answers;
+mod attacks;
 mod browser;
 mod command_line;
 mod crash;
