@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
+use gate::audit::AuditEntry;
 use gate::{IntentId, Timestamp, Verdict, VerdictWith};
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use serde::Deserialize;
@@ -178,8 +179,20 @@ pub(crate) async fn show_page(app: &App, sign_in: &SignIn, id: IntentId) -> Resu
     let view = IntentView::of(app, &intent, Some(person));
     let title = show(&view.title).text();
     let frame = Frame::of(app, sign_in, "waiting", &title).await?;
-    let timeline = timeline.iter().map(AuditEntryView::of).collect();
+    let timeline = timeline.iter().map(in_words).collect();
     Ok(CallPage::new(frame, app.gate().now(), view, timeline, &person.email))
+}
+
+/// An event as the timeline says it: that it is this call's goes without saying, and people have names.
+fn in_words(entry: &AuditEntry) -> AuditEntryView {
+    let mut view = AuditEntryView::of(entry);
+    if let Some(kind) = view.kind.strip_prefix("intent.") {
+        view.kind = kind.replace('_', " ");
+    }
+    if let Some((_, email)) = view.actor.split_once(' ').filter(|(id, _)| id.starts_with("usr_")) {
+        view.actor = email.to_owned();
+    }
+    view
 }
 
 pub(crate) async fn look(

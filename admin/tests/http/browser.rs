@@ -66,7 +66,7 @@ async fn a_call_is_seen_and_approved_with_a_comment() {
     assert!(list.contains("Refund 250000 to cus_4812") && list.contains("agent is waiting"));
     let path = format!("/intents/{id}");
     let page = dana.open(&path).await.text;
-    for text in ["/v1/refunds", "cus_4812", "refunds need finance", "high risk", "intent.submitted"] {
+    for text in ["/v1/refunds", "cus_4812", "refunds need finance", "high risk", "submitted"] {
         assert!(page.contains(text), "{text} is missing in {page}");
     }
     let digest = field(&page, "digest").unwrap();
