@@ -11,6 +11,7 @@ pub(crate) mod health;
 pub(crate) mod intents;
 pub(crate) mod keys;
 pub(crate) mod projects;
+pub(crate) mod refusals;
 pub(crate) mod users;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -47,6 +48,7 @@ pub(crate) fn all() -> OpenApiRouter<App> {
         .routes(routes!(users::enable))
         .routes(routes!(users::teams))
         .routes(routes!(audit::list))
+        .routes(routes!(refusals::list))
         .routes(routes!(config::get))
         .routes(routes!(config::reload))
         .routes(routes!(health::metrics))

@@ -5,6 +5,7 @@ pub(crate) mod agent;
 pub(crate) mod audit;
 pub(crate) mod intent;
 pub(crate) mod person;
+pub(crate) mod refusal;
 
 use gate::agent::AgentKey;
 use gate::gate::MintedKey;

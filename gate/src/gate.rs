@@ -15,6 +15,7 @@ use crate::id::KeyId;
 use crate::intent::What;
 use crate::key::KeySecret;
 use crate::person::{Person, Session};
+use crate::refusals::Refusals;
 use crate::same_call::Namer;
 use crate::store::{Store, StoreError};
 
@@ -67,6 +68,7 @@ pub(crate) struct Inner {
     pub(crate) namer: Namer,
     pub(crate) holds: Holds,
     pub(crate) deadlines: Deadlines,
+    pub(crate) refusals: Refusals,
     pub(crate) draining: AtomicBool,
 }
 
@@ -160,6 +162,7 @@ impl Gate {
             namer,
             holds: Holds::default(),
             deadlines: Deadlines::default(),
+            refusals: Refusals::default(),
             draining: AtomicBool::new(false),
         };
         Ok(Gate { inner: Arc::new(inner) })

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use gate::{Agent, Call, IntentId, StoredAnswer, Submitted};
+use gate::{Agent, Call, IntentId, RefusedCall, StoredAnswer, Submitted, Timestamp};
 use pingora_core::protocols::http::ServerSession;
 use pingora_error::{BError, Error, ErrorType};
 use pingora_http::ResponseHeader;
@@ -43,6 +43,9 @@ pub(crate) struct Asking {
     admin_url: String,
     upstream: Option<Arc<str>>,
     pub(crate) intent: Option<IntentId>,
+    method: Option<String>,
+    agent: Option<String>,
+    route: Option<String>,
     mcp: Option<mcp::Asked>,
     /// An event stream has been opened while the call was held.
     streaming: bool,
@@ -71,6 +74,20 @@ impl Asking {
         }
     }
 
+    /// What is kept of a call that ends here without an intent.
+    fn refused(&self, answer: &Answer, at: Timestamp) -> RefusedCall {
+        RefusedCall {
+            at,
+            request_id: self.request_id.clone(),
+            agent: self.agent.clone(),
+            upstream: self.upstream.as_deref().map(str::to_owned),
+            method: self.method.clone(),
+            route: self.route.clone(),
+            code: answer.code,
+            message: answer.detail.clone(),
+        }
+    }
+
     pub(crate) fn rewriting(&self, call: &Request) -> Option<mcp::Rewriting> {
         self.mcp.as_ref()?.rewriting(call, self.streaming)
     }
@@ -87,6 +104,9 @@ pub(crate) async fn walk(gateway: &Gateway, session: &mut ServerSession) -> Resu
         admin_url: snapshot.rules.config().admin.url.clone(),
         upstream: None,
         intent: None,
+        method: None,
+        agent: None,
+        route: None,
         mcp: None,
         streaming: false,
     };
@@ -108,12 +128,14 @@ async fn steps(
     let arrived = Instant::now();
     let rules = &snapshot.rules;
     let mut head = request_head::read(session, &snapshot.reading)?;
+    asking.method = Some(head.method.clone());
     // Keys come off before anything else sees the path or the headers.
     let presented = identify::take(&mut head)?;
     let mounted = rules.mount(gateway.listener, &head);
     let bound = mounted.as_ref().and_then(|mounted| mounted.bound_agent.as_deref());
     // Who has no key learns nothing of what is mounted here.
     let agent = identify::caller(&gateway.gate, rules.config(), presented, bound).await?;
+    asking.agent = Some(agent.fingerprint.clone());
     let mounted = mounted.filter(|mounted| reaches(&agent, mounted)).ok_or(Stop::NoRoute)?;
     let line = snapshot.line(&mounted.upstream.config.name).ok_or(Stop::Unreachable)?.clone();
     asking.upstream = Some(line.name.clone());
@@ -179,6 +201,7 @@ async fn steps(
             Ok(Next::Answered)
         }
         Routed::Action(hit) => {
+            asking.route = Some(hit.route.clone());
             refuse_upgrade(&request.head)?;
             let patience = hold_for(gateway, snapshot, &agent, &hit, &request, asking);
             let call = Call { agent, request: Arc::new(request), hit, patience };
@@ -321,6 +344,9 @@ async fn tell(gateway: &Gateway, session: &mut ServerSession, asking: &Asking, s
     let Some(answer) = Answer::to(stop, gateway.gate.now()) else { return Err(broken_off()) };
     if let Some(upstream) = &asking.upstream {
         signs::call(upstream, answer.code);
+    }
+    if answer.intent.is_none() {
+        gateway.gate.note_refused(asking.refused(&answer, gateway.gate.now()));
     }
     body::drain(session).await;
     if matches!(stop, Stop::Malformed(_) | Stop::BodyTooLarge { .. } | Stop::BodyTooSlow) {

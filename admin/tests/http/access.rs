@@ -128,6 +128,35 @@ async fn keys_and_agents_are_made_once_and_told_once() {
 }
 
 #[tokio::test]
+async fn refusals_are_found_by_the_request_and_page_by_page() {
+    let w = world().await;
+    let (_, kofi) = w.person("kofi@example.com", Role::Approver).await;
+    for n in 0..1002 {
+        w.gate.note_refused(gate::RefusedCall {
+            at: w.gate.now(),
+            request_id: format!("req_{n}"),
+            agent: None,
+            upstream: None,
+            method: Some("GET".into()),
+            route: None,
+            code: "UNAUTHORIZED",
+            message: "Not executed.".into(),
+        });
+    }
+    let one = w.with(&kofi).get("/api/refusals?request=req_7").await.json();
+    assert_eq!((&one["data"][0]["code"], &one["data"][0]["agent"]), (&json!("UNAUTHORIZED"), &Value::Null));
+    assert_eq!(w.with(&kofi).get("/api/refusals?request=req_1").await.json()["data"], json!([]), "the oldest are gone");
+    let first = w.with(&kofi).get("/api/refusals?limit=2").await.json();
+    let next = first["next_cursor"].as_str().unwrap();
+    let second = w.with(&kofi).get(&format!("/api/refusals?limit=2&cursor={next}")).await.json();
+    let ids: Vec<_> = [&first, &second].iter().flat_map(|page| page["data"].as_array().unwrap()).collect();
+    assert_eq!(
+        ids.iter().map(|one| one["request"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["req_1001", "req_1000", "req_999", "req_998"]
+    );
+}
+
+#[tokio::test]
 async fn a_list_is_read_page_by_page() {
     let w = world().await;
     let (_, vera) = w.person("vera@example.com", Role::Viewer).await;

@@ -107,6 +107,28 @@ async fn two_different_keys_are_refused() {
 }
 
 #[tokio::test]
+async fn what_is_refused_without_an_intent_is_found_by_its_id() {
+    let upstream = Upstream::answering("ok").await;
+    let house = house(&upstream).await;
+    let key = house.key.expose();
+    let answer = house.call("POST", "/api/else?token=secret", "", "a body").await;
+    let id = answer.header("holdshort-request").unwrap();
+    let (_, refused) = house.gate.refusals(Some(id), None, 10).pop().unwrap();
+    let what = (refused.agent.as_deref(), refused.upstream.as_deref(), refused.method.as_deref(), refused.code);
+    assert_eq!(what, (Some("billing"), Some("api"), Some("POST"), "NO_ROUTE"));
+    assert_eq!(refused.message, answer.json()["detail"]);
+    house.client().await.request(format!("GET /k/{key}x/api/free HTTP/1.1\r\nhost: gate\r\n\r\n")).await;
+    house.call("POST", "/api/no", "", "").await;
+    house.call("GET", "/api/free", "", "").await;
+    let all = house.gate.refusals(None, None, 10);
+    let codes: Vec<_> = all.iter().map(|(_, refused)| refused.code).collect();
+    assert_eq!(codes, ["UNAUTHORIZED", "NO_ROUTE"], "newest first; with an intent it is found there");
+    let text = format!("{all:?}");
+    assert!(!text.contains(key) && !text.contains("secret"), "{text}");
+    assert_eq!(house.gate.refusals(None, Some(all[0].0), 10).len(), 1, "read on from there");
+}
+
+#[tokio::test]
 async fn a_head_request_is_answered_without_a_body() {
     let upstream = Upstream::answering("ok").await;
     let house = house(&upstream).await;
