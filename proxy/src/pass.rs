@@ -34,7 +34,7 @@ pub(crate) struct Passing {
     pub(crate) prefix: String,
     pub(crate) client: Option<IpAddr>,
     pub(crate) tls: bool,
-    /// The route allows an upgrade.
+    /// The call asks for an upgrade, and its route allows it.
     pub(crate) upgrade: bool,
     pub(crate) request_id: String,
     peer: Arc<HttpPeer>,
@@ -58,6 +58,7 @@ impl Passing {
             tracing::warn!(upstream = %line.name, why, "cannot be reached");
             Stop::Unreachable
         })?;
+        let upgrade = upgrade && head.upgrade.is_some();
         let peer = peers.into_iter().next().ok_or(Stop::Unreachable)?;
         Ok(Passing { line, head, target, prefix, client, tls, upgrade, request_id, peer })
     }
@@ -96,7 +97,7 @@ impl Passing {
     pub(crate) fn answered(&self, head: &mut ResponseHeader) -> Result<(), BError> {
         let switching = head.status == http::StatusCode::SWITCHING_PROTOCOLS;
         if switching && !self.upgrade {
-            return Error::e_explain(ErrorType::InvalidHTTPHeader, "101 that was not asked for");
+            return Err(Error::explain(ErrorType::InvalidHTTPHeader, "101 that was not asked for").into_up());
         }
         let upgrade = if switching { head.headers.get(UPGRADE).cloned() } else { None };
         make_ours(head, &self.line, &self.prefix)?;
