@@ -35,7 +35,10 @@ pub(crate) async fn wait(
     _held: HeldCall,
 ) -> Result<Woken, Stop> {
     let mut over = std::pin::pin!(sleep_until(until.into()));
-    let mut sign = interval_at(tokio::time::Instant::now() + SIGN_OF_LIFE, SIGN_OF_LIFE);
+    // Whoever asked for progress is told at once what is waited for.
+    let asked = progress.as_ref().is_some_and(|progress| progress.is_asked_for());
+    let first = if asked { Duration::ZERO } else { SIGN_OF_LIFE };
+    let mut sign = interval_at(tokio::time::Instant::now() + first, SIGN_OF_LIFE);
     sign.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {

@@ -189,6 +189,11 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
+    /// The call carried a progress token.
+    pub(crate) fn is_asked_for(&self) -> bool {
+        self.token.is_some()
+    }
+
     /// The next one: a comment, or a progress notification where the caller asked for them.
     pub(crate) fn next(&mut self, waiting_for: &str, left: Duration) -> Bytes {
         let Some(token) = &self.token else { return Bytes::from_static(b": waiting for approval\n\n") };

@@ -10,6 +10,8 @@ mod bodies;
 mod callers;
 #[path = "calls/client.rs"]
 mod client;
+#[path = "calls/faults.rs"]
+mod faults;
 #[path = "calls/held.rs"]
 mod held;
 #[path = "calls/http2.rs"]
@@ -26,5 +28,7 @@ mod slow;
 mod support;
 #[path = "calls/tls.rs"]
 mod tls;
+#[path = "calls/upgrades.rs"]
+mod upgrades;
 #[path = "calls/upstream.rs"]
 mod upstream;

@@ -34,6 +34,12 @@ async fn calls_are_released_held_and_refused_over_http2() {
     let id = house.pending().await;
     house.approve(id).await;
     assert_eq!(held.await.unwrap().unwrap().text().await.unwrap(), "done");
+    for call in upstream.calls() {
+        assert_eq!(call.header("x-forwarded-host"), Some(house.address.to_string().as_str()));
+        assert_eq!(call.header("x-forwarded-proto"), Some("http"));
+        assert_eq!(call.header("x-forwarded-for"), Some("127.0.0.1"));
+        assert_eq!(call.header("x-forwarded-prefix"), Some("/api"));
+    }
     let refused = post(&house, &client, "/api/else", "three").send().await.unwrap();
     assert_eq!(refused.status(), 403);
     let bodies: Vec<_> = upstream.calls().iter().map(|call| call.body.clone()).collect();

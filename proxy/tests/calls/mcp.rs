@@ -274,3 +274,37 @@ async fn a_list_that_cannot_be_read_is_not_given() {
     assert_eq!(answer.json()["error"]["code"], -32000);
     assert!(!answer.text().contains("secret"));
 }
+
+#[tokio::test]
+async fn whoever_asks_for_progress_is_told_what_is_waited_for() {
+    let upstream = server().await;
+    let house = mcp(&upstream, "").await;
+    let mut client = house.client().await;
+    let body = json!({ "jsonrpc": "2.0", "id": 4, "method": "tools/call", "params": { "name": "refund", "arguments": {}, "_meta": { "progressToken": "tok" } } });
+    let headers = "content-type: application/json\r\naccept: application/json, text/event-stream\r\n";
+    client.send(house.ask("POST", "/mcp", headers, &body.to_string())).await;
+    let id = house.pending().await;
+    let so_far = client.until("for another").await;
+    let told = events(&so_far).remove(0);
+    assert_eq!((&told["method"], &told["params"]["progressToken"]), (&json!("notifications/progress"), &json!("tok")));
+    assert_eq!(told["params"]["progress"], 1);
+    assert!(told["params"]["message"].as_str().unwrap().starts_with("Not executed yet: waiting for"));
+    assert!(upstream.calls().is_empty());
+    house.approve(id).await;
+    let told = events(&client.answer().await.text());
+    assert_eq!(told.last().unwrap()["result"]["content"][0]["text"], "did it");
+}
+
+#[tokio::test]
+async fn closing_the_stream_ends_the_hold_and_not_the_intent() {
+    let upstream = server().await;
+    let house = mcp(&upstream, "").await;
+    let mut client = house.client().await;
+    client.send(call(&house, 9, "refund", "")).await;
+    let id = house.pending().await;
+    client.until(": held").await;
+    drop(client);
+    house.hung_up(id).await;
+    house.becomes(id, "pending").await;
+    assert!(upstream.calls().is_empty());
+}

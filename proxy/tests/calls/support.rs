@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use gate::deed::NewAgent;
 use gate::store::sqlite::SqliteStore;
-use gate::{Actor, AgentId, Gate, IntentFilter, IntentId, KeySecret, Person, Role, SystemClock, Verdict, VerdictWith};
+use gate::{
+    Actor, AgentId, Clock, Gate, IntentFilter, IntentId, KeySecret, Person, Role, SystemClock, Verdict, VerdictWith,
+};
 use holdshort_proxy::Proxy;
 use rules::Ruleset;
 use rules::config::load::{NoSecrets, Source, load};
@@ -55,6 +57,15 @@ pub async fn house_of(upstreams: &str, more: &str) -> House {
 
 /// The same, with this `proxy` key and files in this folder.
 pub async fn house_in(folder: tempfile::TempDir, proxy: &str, upstreams: &str, more: &str) -> House {
+    open(folder, proxy, upstreams, more, Arc::new(SystemClock)).await
+}
+
+/// A house that goes by this clock.
+pub async fn house_at(clock: Arc<dyn Clock>, upstreams: &str) -> House {
+    open(tempfile::tempdir().unwrap(), "proxy: { listen: 127.0.0.1:0 }", upstreams, "", clock).await
+}
+
+async fn open(folder: tempfile::TempDir, proxy: &str, upstreams: &str, more: &str, clock: Arc<dyn Clock>) -> House {
     let text = format!(
         "{proxy}\nadmin: {{ listen: 127.0.0.1:1, url: http://gate.test:8081 }}\n{more}\nupstreams:\n{upstreams}\n{POLICIES}"
     );
@@ -63,7 +74,7 @@ pub async fn house_in(folder: tempfile::TempDir, proxy: &str, upstreams: &str, m
     let rules = Arc::new(Ruleset::compile(Arc::new(config)).unwrap());
     let store = Arc::new(SqliteStore::open(&folder.path().join("holdshort.db")).await.unwrap());
     let keys = permit::KeyRing::ephemeral(permit::Algorithm::Es256, 0).unwrap();
-    let gate = Gate::open(store, Arc::new(SystemClock), keys, rules).await.unwrap();
+    let gate = Gate::open(store, clock, keys, rules).await.unwrap();
     let new = NewAgent {
         id: AgentId::new(gate.now()),
         name: "billing".into(),

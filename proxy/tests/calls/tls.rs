@@ -57,7 +57,7 @@ async fn chain(http2: bool, ca: &str) -> (Upstream, crate::support::House, crate
 #[tokio::test]
 async fn calls_go_over_tls_on_both_sides() {
     for http2 in [false, true] {
-        let (upstream, _back, front, certificate) = chain(http2, "gate.pem").await;
+        let (upstream, back, front, certificate) = chain(http2, "gate.pem").await;
         for (client, version) in [
             (client(&certificate).build().unwrap(), reqwest::Version::HTTP_2),
             (client(&certificate).http1_only().build().unwrap(), reqwest::Version::HTTP_11),
@@ -68,7 +68,13 @@ async fn calls_go_over_tls_on_both_sides() {
                 let answer = call.send().await.unwrap();
                 assert_eq!((answer.version(), answer.status().as_u16()), (version, 200), "{path}, http2: {http2}");
                 assert_eq!(answer.text().await.unwrap(), "behind two gates");
-                assert_eq!(upstream.calls().pop().unwrap().body, b"hello");
+                let call = upstream.calls().pop().unwrap();
+                assert_eq!(call.body, b"hello");
+                // Each gate says what it has seen itself: here the one behind, which the first called.
+                let behind = format!("127.0.0.1:{}", back.address.port());
+                assert_eq!(call.header("x-forwarded-host"), Some(behind.as_str()));
+                assert_eq!(call.header("x-forwarded-proto"), Some("https"));
+                assert_eq!(call.header("x-forwarded-for"), Some("127.0.0.1"));
             }
         }
         assert_eq!(upstream.calls().len(), 4);
