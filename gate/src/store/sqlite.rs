@@ -55,6 +55,9 @@ impl SqliteStore {
     /// It cannot be read or written, or a newer version made it.
     pub async fn open(path: &Path) -> Result<SqliteStore, StoreError> {
         make_private(path)?;
+        // SQLite keeps the log beside the file that a symbolic link leads to.
+        let real = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let path = real.as_path();
         let options = options(path);
         let boot = Boot::begin(path)?;
         let (writer, secret) = Writer::start(path.to_owned(), options.clone(), boot.number).await?;

@@ -1,11 +1,11 @@
 //! What policy approves, written many at a time: any number of new intents and outcomes in one
 //! transaction of a fixed text, one round trip to the connection's thread.
 //!
-//! The log's end is guessed from what this process wrote last; where another process has written
-//! meanwhile the places collide, nothing is committed, and the writer looks and tries again.
+//! The log's end is what this process wrote last; where another process has written meanwhile the places
+//! collide, nothing is committed, and the writer tries again with an end that is read under the lock.
 
 use serde::Serialize;
-use sqlx::SqliteConnection;
+use sqlx::{Row as _, SqliteConnection};
 
 use super::intents::{StateColumns, outcome_column};
 use crate::audit::leaf_text;
@@ -15,8 +15,9 @@ use crate::store::{Entry, Row};
 
 /// `changes()` is of the statement before: were one of the outcomes not this process's to write, `whole`
 /// would be 0 and its check fail the transaction.
-const SQL: &str = "BEGIN IMMEDIATE;
-INSERT INTO intents (n, id, version, last, state, at, expires_at, releases_at, why, people, project, action,
+macro_rules! statements {
+    () => {
+        "INSERT INTO intents (n, id, version, last, state, at, expires_at, releases_at, why, people, project, action,
                      fingerprint, call, content, boot)
   SELECT value->>0, unhex(value->>1), 0, value->>0, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7,
          value->>8, value->>9, value->>10, unhex(value->>11), unhex(value->>12), value->>13 FROM json_each(?1);
@@ -29,7 +30,11 @@ UPDATE intents SET version = intents.version + 1, last = u.last, state = u.state
                value->>5 AS status, value->>6 AS why, value->>7 AS outcome FROM json_each(?3)) AS u
   WHERE intents.n = u.n AND intents.version = u.version AND intents.state = 'executing';
 UPDATE tree SET size = ?4, frontier = ?5, whole = (changes() = ?6 AND size = ?7);
-COMMIT";
+COMMIT"
+    };
+}
+const SQL: &str = statements!();
+const BEGIN_SQL: &str = concat!("BEGIN IMMEDIATE;\n", statements!());
 
 /// An outcome that waits to be written.
 #[derive(Debug, Clone)]
@@ -62,16 +67,25 @@ struct EventRow<'a>(i64, i64, &'a str, &'a str, String, Option<i64>, String, &'a
 #[derive(Serialize)]
 struct OutcomeRow<'a>(i64, i64, i64, &'static str, i64, Option<u16>, Option<&'a str>, Option<String>);
 
-/// Writes all or nothing. Returns the new rows in order and the tree as it is then.
+/// Takes the write lock and reads where the log ends: nobody can move it before the batch is written.
+pub(super) async fn begin(conn: &mut SqliteConnection) -> Result<Option<Tree>, sqlx::Error> {
+    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut *conn).await?;
+    let row = sqlx::query("SELECT size, frontier FROM tree").fetch_one(conn).await?;
+    let (size, frontier): (i64, Vec<u8>) = (row.get(0), row.get(1));
+    Ok(u64::try_from(size).ok().and_then(|size| Tree::stored(size, &frontier)))
+}
+
+/// Writes all or nothing, and begins the transaction unless it has `begun`. Returns the new rows in order
+/// and the tree as it is then.
 pub(super) async fn write(
     conn: &mut SqliteConnection,
-    tree: &Tree,
+    mut tree: Tree,
+    begun: bool,
     boot: i64,
     entries: &[&Entry],
     conclusions: &[Conclusion],
 ) -> Result<(Vec<Row>, Tree), sqlx::Error> {
-    let before = place(tree);
-    let mut tree = tree.clone();
+    let before = place(&tree);
     let mut rows = Vec::with_capacity(entries.len());
     let mut intents = List::new(entries.len() * 256);
     let mut events = List::new((entries.len() + conclusions.len()) * 1024);
@@ -127,7 +141,7 @@ pub(super) async fn write(
         ));
         concluded += 1;
     }
-    sqlx::query(SQL)
+    sqlx::query(if begun { SQL } else { BEGIN_SQL })
         .bind(intents.done())
         .bind(events.done())
         .bind(outcomes.done())

@@ -21,7 +21,8 @@ use crate::store::{CallKey, Row, StoreError, Stored, Waiting};
 const COLUMNS: &str = "i.n, i.id, i.version, i.last, i.state, i.at, i.expires_at, i.releases_at, i.status, i.by, \
                        i.why, i.people, i.call, i.content, i.cleared, i.votes, i.outcome, e.at, e.data";
 
-const FROM: &str = "FROM intents i JOIN events e ON e.seq = i.n";
+/// A row whose first event is gone is found, and found broken.
+const FROM: &str = "FROM intents i LEFT JOIN events e ON e.seq = i.n";
 
 /// Columns that depend on the state.
 pub(super) struct StateColumns<'a> {
@@ -91,7 +92,8 @@ fn stored(row: &SqliteRow, body: Option<Vec<u8>>) -> Result<Stored, StoreError> 
 fn read(id: IntentId, row: &SqliteRow, body: Option<Vec<u8>>) -> Result<Stored, String> {
     let since = Timestamp(row.get(5));
     let state = state(row.get(4), since, row)?;
-    let data: &str = row.try_get(18).map_err(|error| error.to_string())?;
+    let data: Option<&str> = row.try_get(18).map_err(|error| error.to_string())?;
+    let data = data.ok_or("it has no first event")?;
     let facts: Facts<'_> = serde_json::from_str(data).map_err(|error| format!("its first event: {error}"))?;
     let votes: Option<&str> = row.get(15);
     let approvals: Vec<Approval> =
@@ -191,13 +193,21 @@ pub(super) async fn page(pool: &SqlitePool, filter: &IntentFilter) -> Result<Pag
         Some(cursor) => cursor.parse().map_err(|_| StoreError::Broken(format!("a cursor {cursor:?}")))?,
         None => i64::MAX,
     };
-    // With the states written out as literals the planner sees which of the small indexes holds them all.
-    let known = |state: &&String| STATES.contains(&state.as_str());
-    let literals: Vec<String> = filter.states.iter().filter(known).map(|state| format!("'{state}'")).collect();
-    let which = match (filter.states.is_empty(), literals.as_slice()) {
+    // With the condition of a small index word for word the planner sees that it holds them all.
+    let chosen: Vec<&str> = STATES.into_iter().filter(|state| filter.states.iter().any(|one| one == state)).collect();
+    let which = match (filter.states.is_empty(), chosen.is_empty()) {
         (true, _) => String::new(),
-        (false, []) => return Ok(Page { items: Vec::new(), next: None }),
-        (false, some) => format!("AND i.state IN ({})", some.join(", ")),
+        (false, true) => return Ok(Page { items: Vec::new(), next: None }),
+        (false, false) => {
+            let index = if chosen.iter().all(|state| ["pending", "approved", "executing"].contains(state)) {
+                "AND i.state IN ('pending', 'approved', 'executing')"
+            } else if !chosen.iter().any(|state| ["executing", "executed"].contains(state)) {
+                "AND i.state NOT IN ('executing', 'executed')"
+            } else {
+                ""
+            };
+            format!("{index} AND i.state IN ('{}')", chosen.join("', '"))
+        }
     };
     let sql = format!(
         "SELECT {COLUMNS} {FROM} WHERE i.n < ?1 {which} AND (?2 IS NULL OR i.project = ?2) \
@@ -232,10 +242,14 @@ const STATES: [&str; 10] = [
     "cancelled",
 ];
 
+/// SQLite takes a partial index only where its condition stands in the statement word for word.
+pub(super) const WAITING: &str = "SELECT id, releases_at, expires_at, project, fingerprint FROM intents \
+    WHERE state IN ('pending', 'approved', 'executing') AND state <> 'executing'";
+pub(super) const EXECUTING: &str = "SELECT id, boot FROM intents \
+    WHERE state IN ('pending', 'approved', 'executing') AND state = 'executing'";
+
 pub(super) async fn waiting(pool: &SqlitePool) -> Result<Vec<Waiting>, StoreError> {
-    let rows = sqlx::query(
-        "SELECT id, releases_at, expires_at, project, fingerprint FROM intents WHERE state IN ('pending', 'approved')",
-    );
+    let rows = sqlx::query(WAITING);
     let rows = rows.fetch_all(pool).await.map_err(unavailable)?;
     let waiting = |row: &SqliteRow| {
         let id: &[u8] = row.get(0);
@@ -254,7 +268,7 @@ pub(super) async fn waiting(pool: &SqlitePool) -> Result<Vec<Waiting>, StoreErro
 
 /// Who is being sent, and by which process.
 pub(super) async fn executing(pool: &SqlitePool) -> Result<Vec<(IntentId, i64)>, StoreError> {
-    let rows = sqlx::query("SELECT id, boot FROM intents WHERE state = 'executing'").fetch_all(pool).await;
+    let rows = sqlx::query(EXECUTING).fetch_all(pool).await;
     let row = |row: &SqliteRow| Some((IntentId::stored(row.get(0))?, row.get(1)));
     Ok(rows.map_err(unavailable)?.iter().filter_map(row).collect())
 }

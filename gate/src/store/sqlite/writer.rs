@@ -35,6 +35,9 @@ const DEPTH: usize = 8192;
 /// Between two tries to open the store again.
 const BACKOFF: Duration = Duration::from_millis(250);
 
+/// A count that SQLite never gives.
+const NEVER: i64 = -1;
+
 pub(super) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 
 /// One thing to write.
@@ -102,11 +105,12 @@ impl Writer {
             boot,
             tree: Some(tree),
             syncer,
+            jobs: jobs.downgrade(),
             waiting: waiting.clone(),
             lazy: VecDeque::new(),
             due: Instant::now(),
             opened_at: Instant::now(),
-            version: 0,
+            version: NEVER,
         };
         tokio::spawn(desk.work(queue));
         Ok((Writer { jobs, waiting }, secret))
@@ -150,6 +154,8 @@ struct Desk {
     /// As this process wrote it last; `None`: to be looked at.
     tree: Option<Tree>,
     syncer: Syncer,
+    /// The way back to this desk, for what a sync finds out.
+    jobs: mpsc::WeakUnboundedSender<Job>,
     waiting: Arc<AtomicUsize>,
     /// Outcomes that nobody waits for.
     lazy: VecDeque<Conclusion>,
@@ -241,12 +247,31 @@ impl Desk {
 
     /// Answers, or undoes what nobody waits for any more.
     fn entered(&mut self, entry: &Entry, reply: Reply<Row>, row: Row) {
+        let event = Event { at: entry.at, what: not_sent() };
         if entry.durable {
-            self.syncer.now(Box::new(move |synced| drop(reply.send(synced.map(|()| row)))));
+            self.claimed(row, event, reply, |row| row);
         } else if reply.send(Ok(row)).is_err() {
-            let why = "the store was too slow; nothing was sent".to_owned();
-            self.later(Conclusion { row, event: Event { at: entry.at, what: What::Failed { why } } });
+            self.later(Conclusion { row, event });
         }
+    }
+
+    /// Answers a claim once it is on the disk; where nobody listens any more it is undone: nothing was sent.
+    fn claimed<T: Send + 'static>(
+        &self,
+        row: Row,
+        event: Event,
+        reply: Reply<T>,
+        done: impl FnOnce(Row) -> T + Send + 'static,
+    ) {
+        let (jobs, waiting) = (self.jobs.clone(), self.waiting.clone());
+        self.syncer.now(Box::new(move |synced| {
+            if reply.send(synced.map(|()| done(row))).is_err()
+                && let Some(jobs) = jobs.upgrade()
+            {
+                waiting.fetch_add(1, Ordering::Relaxed);
+                let _ = jobs.send(Job::Conclude(Conclusion { row, event }));
+            }
+        }));
     }
 
     /// After a batch has failed: finds out for whom.
@@ -289,16 +314,26 @@ impl Desk {
         }
     }
 
-    /// One transaction; where another process wrote meanwhile, once more.
+    /// One transaction; where another process wrote meanwhile, once more with the lock taken first.
     async fn write(&mut self, entries: &[&Entry], lazy: &[Conclusion]) -> Result<Vec<Row>, StoreError> {
-        for again in [true, false] {
-            let tree = match self.tree.take() {
-                Some(tree) => tree,
-                None => audit::tree(self.conn().await?).await?,
-            };
+        loop {
+            let guess = self.tree.take();
+            let guessed = guess.is_some();
             let boot = self.boot;
             let conn = self.conn().await?;
-            let error = match batch::write(conn, &tree, boot, entries, lazy).await {
+            let tree = match guess {
+                Some(tree) => Ok(Some(tree)),
+                None => batch::begin(conn).await,
+            };
+            let written = match tree {
+                Ok(Some(tree)) => batch::write(conn, tree, !guessed, boot, entries, lazy).await,
+                Ok(None) => {
+                    self.forget_connection();
+                    return Err(StoreError::Broken("the tree's size and peaks do not belong together".to_owned()));
+                }
+                Err(error) => Err(error),
+            };
+            let error = match written {
                 Ok((rows, tree)) => {
                     self.tree = Some(tree);
                     return Ok(rows);
@@ -314,16 +349,19 @@ impl Desk {
             if let Err(error) = rolled_back {
                 tracing::debug!(%error, "nothing to roll back");
             }
-            if moved && again {
+            if moved && guessed {
                 continue;
             }
             return Err(self.failed(error));
         }
-        Err(StoreError::Stale)
     }
 
     async fn one(&mut self, job: Job) {
         match job {
+            // Nobody listens any more: was it not begun, it is not written.
+            Job::Enter { reply, .. } if reply.is_closed() => {}
+            Job::Advance { reply, .. } if reply.is_closed() => {}
+            Job::Deed { reply, .. } if reply.is_closed() => {}
             Job::Enter { entry, reply } => {
                 let boot = self.conn().await;
                 let written = match boot {
@@ -346,7 +384,14 @@ impl Desk {
                     Ok(conn) => step::advance(conn, number, &advance).await,
                     Err(error) => Err(error),
                 };
-                self.synced(written, reply);
+                match self.settled(written) {
+                    Ok((row, State::Executing { at })) => {
+                        self.claimed(row, Event { at, what: not_sent() }, reply, move |row| {
+                            (row, State::Executing { at })
+                        })
+                    }
+                    written => self.synced(written, reply),
+                }
             }
             Job::Deed { deed, by, at, reply } => {
                 let written = self.deed(&deed, &by, at).await;
@@ -462,6 +507,8 @@ impl Desk {
     fn forget_connection(&mut self) {
         // Closing it rolls back whatever it had begun.
         self.conn = None;
+        // The next one counts for itself: what others did meanwhile is looked for.
+        self.version = NEVER;
     }
 }
 
@@ -469,6 +516,11 @@ enum Next {
     Job(Job),
     Due,
     Closed,
+}
+
+/// Of a claim whose claimer has given up.
+fn not_sent() -> What {
+    What::Failed { why: "the store was too slow; nothing was sent".to_owned() }
 }
 
 async fn connect(options: &SqliteConnectOptions) -> Result<SqliteConnection, StoreError> {
