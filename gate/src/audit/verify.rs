@@ -4,36 +4,27 @@ use std::collections::HashMap;
 
 use super::tree::{Tree, leaf};
 use super::{AuditEntry, AuditReport, leaf_text};
+use crate::approval::{Approval, tally};
 use crate::id::IntentId;
 use crate::intent::facts::Facts;
 use crate::intent::{Event, IntentFilter, State, What};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, Stored};
 
 const PAGE: u32 = 1000;
 /// Problems told before giving up: a log that is wrong from some place on is wrong everywhere after.
 const TOLD: usize = 100;
+/// How often a row that moves while it is checked is read again.
+const LOOKS: usize = 16;
 
 /// Verifies a store's log against its tree and its intents.
 ///
 /// # Errors
 /// The store cannot be read.
 pub async fn verify(store: &dyn Store) -> Result<AuditReport, StoreError> {
+    let mut check = Check::default();
     // What is appended while this reads is left for the next time.
     let kept = store.tree().await?;
-    let mut check = Check::default();
-    let mut next = 0;
-    while next < kept.size() {
-        let limit = u32::try_from(kept.size() - next).unwrap_or(PAGE).min(PAGE);
-        let entries = store.audit(next, limit).await?;
-        let leaves = store.leaves(next, limit).await?;
-        if entries.is_empty() {
-            break;
-        }
-        for (entry, kept) in entries.iter().zip(leaves) {
-            check.entry(entry, kept);
-            next = entry.seq + 1;
-        }
-    }
+    check.read(store, kept.size()).await?;
     if check.tree.size() < kept.size() {
         let missing = kept.size() - check.tree.size();
         check.tell(format!("the log ends after {} events: {missing} are missing", check.tree.size()));
@@ -47,15 +38,28 @@ pub async fn verify(store: &dyn Store) -> Result<AuditReport, StoreError> {
     if check.tree.root() != kept.root() {
         check.tell("the root computed from the events is not the one that was kept".to_owned());
     }
-    check.states(store).await?;
-    Ok(AuditReport { events: check.tree.size(), root: hex(&check.tree.root()), problems: check.problems })
+    let (events, root) = (check.tree.size(), hex(&check.tree.root()));
+    check.rows(store).await?;
+    Ok(AuditReport { events, root, problems: check.problems })
 }
 
 #[derive(Default)]
 struct Check {
     tree: Tree,
-    lives: HashMap<IntentId, (State, u64)>,
+    /// Where to read on.
+    next: u64,
+    lives: HashMap<IntentId, Life>,
     problems: Vec<String>,
+}
+
+/// An intent as its events tell it.
+struct Life {
+    state: State,
+    version: u64,
+    votes: Vec<Approval>,
+    cleared: bool,
+    /// Its row was found.
+    seen: bool,
 }
 
 impl Check {
@@ -63,6 +67,24 @@ impl Check {
         if self.problems.len() < TOLD {
             self.problems.push(problem);
         }
+    }
+
+    /// Reads the log on, up to an end.
+    async fn read(&mut self, store: &dyn Store, end: u64) -> Result<(), StoreError> {
+        while self.next < end {
+            let (next, left) = (self.next, end - self.next);
+            let limit = u32::try_from(left).unwrap_or(PAGE).min(PAGE);
+            let entries = store.audit(next, limit).await?;
+            let leaves = store.leaves(next, limit).await?;
+            if entries.is_empty() {
+                break;
+            }
+            for (entry, kept) in entries.iter().zip(leaves) {
+                self.entry(entry, kept);
+                self.next = entry.seq + 1;
+            }
+        }
+        Ok(())
     }
 
     fn entry(&mut self, entry: &AuditEntry, kept: super::tree::Hash) {
@@ -89,7 +111,9 @@ impl Check {
         let id: IntentId = subject.parse().map_err(|_| format!("it is about {subject:?}"))?;
         if entry.kind == What::SUBMITTED {
             let facts: Facts<'_> = serde_json::from_str(&entry.data).map_err(|error| error.to_string())?;
-            if self.lives.insert(id, (facts.state(entry.at)?, 0)).is_some() {
+            let state = facts.state(entry.at)?;
+            let life = Life { state, version: 0, votes: Vec::new(), cleared: false, seen: false };
+            if self.lives.insert(id, life).is_some() {
                 return Err(format!("{id} was submitted before"));
             }
             return Ok(());
@@ -98,15 +122,20 @@ impl Check {
         if what.kind() != entry.kind {
             return Err(format!("it is called {} and says {}", entry.kind, what.kind()));
         }
-        let (state, version) = self.lives.remove(&id).ok_or_else(|| format!("{id} was never submitted"))?;
-        let after = state.after(&Event { at: entry.at, what }).map_err(|error| error.to_string())?;
-        self.lives.insert(id, (after, version + 1));
+        let life = self.lives.get_mut(&id).ok_or_else(|| format!("{id} was never submitted"))?;
+        let event = Event { at: entry.at, what };
+        life.state = life.state.clone().after(&event).map_err(|error| error.to_string())?;
+        life.version += 1;
+        life.cleared |= matches!(event.what, What::DenialCleared { .. });
+        tally(&mut life.votes, &event);
         Ok(())
     }
 
-    /// The rows say what the events led to.
-    async fn states(&mut self, store: &dyn Store) -> Result<(), StoreError> {
+    /// The rows say what the events led to, neither less nor more. Each is read before the log is read on,
+    /// so that no row may be further than its events; one that is behind has moved on and is read again.
+    async fn rows(&mut self, store: &dyn Store) -> Result<(), StoreError> {
         let mut filter = IntentFilter { limit: Some(200), ..IntentFilter::default() };
+        let mut again = Vec::new();
         loop {
             let page = match store.intents(&filter).await {
                 Err(StoreError::Broken(what)) => {
@@ -115,35 +144,58 @@ impl Check {
                 }
                 page => page?,
             };
-            for stored in page.items {
-                let (id, version) = (stored.row.id, stored.row.version.cast_unsigned());
-                match self.lives.remove(&id) {
-                    // It has moved on since its events were read.
-                    Some((_, replayed)) if version > replayed => {}
-                    Some((state, _)) if state == stored.intent.state => {}
-                    Some((state, _)) => {
-                        let now = &stored.intent.state;
-                        self.tell(format!(
-                            "{id} is {} and its events say {}: {now:?}, {state:?}",
-                            now.name(),
-                            state.name()
-                        ));
-                    }
-                    None if stored.row.n.cast_unsigned() >= self.tree.size() => {}
-                    None => self.tell(format!("{id} has no events")),
-                }
-            }
+            self.read(store, store.tree().await?.size()).await?;
+            again.extend(page.items.into_iter().filter_map(|stored| self.row(&stored)));
             match page.next {
                 Some(next) => filter.cursor = Some(next),
                 None => break,
             }
         }
-        let mut gone: Vec<IntentId> = self.lives.drain().map(|(id, _)| id).collect();
-        gone.sort_unstable();
-        for id in gone {
-            self.tell(format!("{id} has events and no row"));
+        let mut unseen: Vec<IntentId> =
+            self.lives.iter().filter(|(_, life)| !life.seen).map(|(id, _)| *id).chain(again).collect();
+        unseen.sort_unstable();
+        for id in unseen {
+            // An intent has few events: it is read at rest soon.
+            for _ in 0..LOOKS {
+                let stored = store.intent(id).await?;
+                self.read(store, store.tree().await?.size()).await?;
+                match stored {
+                    Some(stored) if self.row(&stored).is_some() => {}
+                    Some(_) => break,
+                    None => {
+                        self.tell(format!("{id} has events and no row"));
+                        break;
+                    }
+                }
+            }
         }
         Ok(())
+    }
+
+    /// Compares a row with its events; gives its id back where the events are further by now.
+    fn row(&mut self, stored: &Stored) -> Option<IntentId> {
+        let (id, version) = (stored.row.id, stored.row.version.cast_unsigned());
+        let Some(life) = self.lives.get_mut(&id) else {
+            self.tell(format!("{id} has no events"));
+            return None;
+        };
+        life.seen = true;
+        if version < life.version {
+            return Some(id);
+        }
+        let intent = &stored.intent;
+        let problem = if version > life.version {
+            format!("{id} is further than its events: version {version}, {} events after its first", life.version)
+        } else if intent.state != life.state {
+            let (now, told) = (&intent.state, &life.state);
+            format!("{id} is {} and its events say {}: {now:?}, {told:?}", now.name(), told.name())
+        } else if intent.approvals != life.votes || stored.cleared != life.cleared {
+            format!("{id} has votes that its events do not tell: {:?}, {:?}", intent.approvals, life.votes)
+        } else {
+            return None;
+        };
+        self.tell(problem);
+        None
     }
 }
 

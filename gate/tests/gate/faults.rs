@@ -294,6 +294,18 @@ async fn a_log_that_was_tampered_with_does_not_verify_and_says_where() {
             "UPDATE intents SET state = 'failed', status = NULL, why = 'x', outcome = NULL WHERE n = 2",
             "and its events say executed",
         ),
+        (
+            "UPDATE intents SET state = 'failed', status = NULL, why = 'x', outcome = NULL, version = version + 1 WHERE n = 2",
+            "is further than its events",
+        ),
+        (
+            "UPDATE intents SET votes = '[{\"by\":\"00000000-0000-7000-8000-000000000000\",\"email\":\"x\",\"verdict\":\"approve\",\"comment\":null,\"at\":1}]' WHERE n = 2",
+            "votes",
+        ),
+        (
+            "INSERT INTO intents (n, id, version, last, state, at, people, project, action, fingerprint, why) SELECT 1000 + (SELECT count(*) FROM intents), randomblob(16), 0, 2, 'denied', at, 0, project, action, fingerprint, 'x' FROM intents WHERE n = 2",
+            "it has no first event",
+        ),
         ("DELETE FROM intents WHERE n = (SELECT min(n) FROM intents)", "has events and no row"),
         ("UPDATE tree SET frontier = randomblob(length(frontier))", "the root"),
     ] {
