@@ -171,11 +171,18 @@ impl Gate {
     /// Takes up what was left: nothing that was being sent is sent again, what waits goes on waiting.
     async fn take_up(&self) -> Result<(), StoreError> {
         let store = &self.inner.store;
-        for id in store.orphans().await? {
-            let why = "the gate stopped while it was sending this".to_owned();
-            match store.advance(self.step(id, None, vec![What::Unknown { why }], Actor::Gate)).await {
-                Ok(_) | Err(StoreError::Stale) => {}
-                Err(error) => return Err(error),
+        // Many at once, so that one sync serves many.
+        let orphans = store.orphans().await?;
+        for some in orphans.chunks(256) {
+            let unknown = some.iter().map(|id| {
+                let why = "the gate stopped while it was sending this".to_owned();
+                store.advance(self.step(*id, None, vec![What::Unknown { why }], Actor::Gate))
+            });
+            for done in futures::future::join_all(unknown).await {
+                match done {
+                    Ok(_) | Err(StoreError::Stale) => {}
+                    Err(error) => return Err(error),
+                }
             }
         }
         let seen = store.tree().await?.size();

@@ -6,6 +6,7 @@ use std::time::Duration;
 use rules::decision::Verdict as PolicyVerdict;
 
 use super::Gate;
+use super::decide::GIVEN_UP;
 use super::holds::Signal;
 use super::submit::{by_policy, decide, unavailable};
 use crate::approval::{Verdict, quorum, tally};
@@ -20,8 +21,23 @@ use crate::shown::Shown;
 use crate::store::{Advance, Row, StoreError, Stored};
 
 impl Gate {
-    /// Claims an intent for sending: checks everything again, then one compare-and-set, synced.
+    /// Claims an intent for sending: checks everything again, then one compare-and-set, synced. Once begun
+    /// it is carried through: where nobody listens any more, what was claimed is dropped and so `unknown`.
     pub(crate) async fn claim(
+        &self,
+        id: IntentId,
+        token: u64,
+        call: &Arc<Call>,
+        offer: Option<Offer>,
+    ) -> Result<Released, Refusal> {
+        let (gate, call) = (self.clone(), call.clone());
+        let claimed = tokio::spawn(async move { gate.try_claim(id, token, &call, offer).await }).await;
+        claimed.unwrap_or_else(|error| {
+            Err(Refusal::Unavailable { intent: Some(id), why: format!("the claim was cut off: {error}") })
+        })
+    }
+
+    async fn try_claim(
         &self,
         id: IntentId,
         token: u64,
@@ -49,7 +65,10 @@ impl Gate {
                     return Ok(Released::new(self.clone(), row, call.clone(), shown, decided, now));
                 }
                 Err(StoreError::Stale) => {}
-                Err(error) => return Err(unavailable(Some(id), &error)),
+                Err(error) => {
+                    self.inner.deadlines.add(id, self.now().plus(GIVEN_UP));
+                    return Err(unavailable(Some(id), &error));
+                }
             }
         }
         Err(Refusal::Unavailable { intent: Some(id), why: "the intent changes too often at once".to_owned() })
@@ -140,57 +159,31 @@ impl Gate {
                 State::Failed { .. } => Refusal::UpstreamUnreachable { intent: row.id },
                 _ => Refusal::AlreadyExecuted { intent: row.id },
             };
-            let _ = self.inner.holds.tell_audience(row.id, Signal::Refused(refusal));
+            self.inner.holds.tell(row.id, Signal::Refused(refusal));
         }
         self.inner.store.conclude(row, event);
         self.announce(row.id, &call.agent.project, state);
     }
 
     /// An outcome whose answer may have to be kept. Tried until it is written.
-    pub(crate) async fn executed(
-        &self,
-        row: Row,
-        call: &Arc<Call>,
-        what: What,
-        answer: Option<StoredAnswer>,
-        delivered: bool,
-    ) {
+    pub(crate) async fn executed(&self, row: Row, call: &Call, what: What, answer: Option<StoredAnswer>) {
         let until = self.now().plus(self.rules().config().approval.replay_for);
-        let step = Advance {
-            keep: answer.clone().map(|answer| (answer, until)),
-            ..self.step(row.id, None, vec![what], Actor::Gate)
-        };
+        let step =
+            Advance { keep: answer.map(|answer| (answer, until)), ..self.step(row.id, None, vec![what], Actor::Gate) };
         let written = self.inner.store.advance(step.clone()).await;
         self.announce(row.id, &call.agent.project, "executed");
         if let Err(error @ StoreError::Unavailable(_)) = written {
             tracing::warn!(intent = %row.id, %error, "its outcome is not recorded yet");
-            let (gate, call) = (self.clone(), call.clone());
+            let gate = self.clone();
             tokio::spawn(async move {
                 while let Err(StoreError::Unavailable(_)) = gate.inner.store.advance(step.clone()).await {
                     tokio::time::sleep(Duration::from_millis(500)).await;
                 }
-                gate.hand_over(row.id, &call, answer, delivered).await;
+                gate.end_wait(row.id).await;
             });
             return;
         }
-        self.hand_over(row.id, call, answer, delivered).await;
-    }
-
-    /// To a connection that came meanwhile: each execution is delivered once.
-    async fn hand_over(&self, id: IntentId, call: &Call, answer: Option<StoredAnswer>, delivered: bool) {
-        let Some(answer) = answer.filter(|_| !delivered) else {
-            let _ = self.inner.holds.tell_audience(id, Signal::Refused(Refusal::AlreadyExecuted { intent: id }));
-            return;
-        };
-        if !self.inner.holds.has_audience(id) {
-            return;
-        }
-        // Written first: were it told first, a retry could have it a second time.
-        if let Ok(Some(stored)) = self.inner.store.intent(id).await
-            && self.inner.store.advance(self.delivered(&call.agent.fingerprint, stored.row.version, id)).await.is_ok()
-        {
-            let _ = self.inner.holds.tell_audience(id, Signal::Answered(answer));
-        }
+        self.end_wait(row.id).await;
     }
 
     pub(crate) fn step(&self, id: IntentId, version: Option<i64>, what: Vec<What>, by: Actor) -> Advance {

@@ -18,6 +18,8 @@ use crate::store::{Row, StoreError, Stored};
 
 /// How long a last verdict waits for the holder to connect, before it is written without the claim.
 const TOGETHER: Duration = Duration::from_millis(250);
+/// When to look at what was given up: by then the store has written it or never will.
+pub(super) const GIVEN_UP: Duration = Duration::from_secs(3);
 /// Races lost before giving up.
 const TRIES: usize = 8;
 
@@ -56,6 +58,17 @@ impl Gate {
         verdict: Verdict,
         with: VerdictWith,
     ) -> Result<Intent, DecideError> {
+        let (gate, by) = (self.clone(), by.clone());
+        carried_through(async move { gate.give(id, &by, verdict, with).await }).await
+    }
+
+    async fn give(
+        &self,
+        id: IntentId,
+        by: &Person,
+        verdict: Verdict,
+        with: VerdictWith,
+    ) -> Result<Intent, DecideError> {
         for _ in 0..TRIES {
             let stored = self.pending(id).await?;
             if let Some(reason) = self.objection(&stored.intent, by) {
@@ -65,7 +78,7 @@ impl Gate {
             match self.write_verdict(&stored, by, what).await {
                 Ok(()) => return self.done(id).await,
                 Err(StoreError::Stale) => {}
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(self.given_up(id, error)),
             }
         }
         Err(StoreError::Unavailable("the intent changes too often at once".to_owned()).into())
@@ -115,7 +128,7 @@ impl Gate {
         let (id, version, actor) = (stored.row.id, stored.row.version, person(by));
         if let What::Approved { releases_at, .. } = &what
             && *releases_at <= self.now()
-            && let Some(done) = self.together(id, version, &what, &actor).await
+            && let Some(done) = self.together(&stored.intent.project, id, version, &what, &actor).await
         {
             return done.map(|_| ());
         }
@@ -128,6 +141,7 @@ impl Gate {
     /// waits, or not quickly enough.
     async fn together(
         &self,
+        project: &str,
         id: IntentId,
         version: i64,
         what: &What,
@@ -141,19 +155,20 @@ impl Gate {
         }
         if let Ok(done) = tokio::time::timeout(TOGETHER, &mut written).await {
             // An error of the channel: handed back unwritten.
-            return self.or_alone(id, version, what, by, done.ok()).await;
+            return self.or_alone(project, id, version, what, by, done.ok()).await;
         }
         let done = match offer.take() {
             Some(_) => None,
             // It is being written this moment.
             None => written.await.ok(),
         };
-        self.or_alone(id, version, what, by, done).await
+        self.or_alone(project, id, version, what, by, done).await
     }
 
     /// The holder is told that the decider is done only after this: `_deciding` lives in the caller.
     async fn or_alone(
         &self,
+        project: &str,
         id: IntentId,
         version: i64,
         what: &What,
@@ -166,13 +181,8 @@ impl Gate {
                 let step = self.step(id, Some(version), vec![what.clone()], by.clone());
                 let done = self.inner.store.advance(step).await;
                 if let Ok((_, state)) = &done {
-                    // The holder was woken already and finds it approved; who else might wait is told.
-                    if let Some(expires_at) = state.expires_at() {
-                        self.inner.deadlines.add(id, expires_at);
-                    }
-                    if let Ok(Some(stored)) = self.inner.store.intent(id).await {
-                        self.announce(id, &stored.intent.project, state.name());
-                    }
+                    // The holder was woken already; one that has taken its place since was not.
+                    self.moved(id, project, state);
                 }
                 Some(done)
             }
@@ -197,7 +207,7 @@ impl Gate {
     /// # Errors
     /// See [`DecideError`].
     pub async fn cancel(&self, id: IntentId, by: &Person, why: Option<String>) -> Result<Intent, DecideError> {
-        self.change(id, by, |gate, stored| {
+        self.change(id, by, move |gate, stored, by| {
             let intent = &stored.intent;
             match &intent.state {
                 State::Pending { .. } | State::Approved { .. } => {}
@@ -220,7 +230,7 @@ impl Gate {
         executed: bool,
         note: Option<String>,
     ) -> Result<Intent, DecideError> {
-        self.change(id, by, |gate, stored| {
+        self.change(id, by, move |gate, stored, by| {
             if !matches!(stored.intent.state, State::Unknown { .. }) {
                 return Err(DecideError::AlreadyResolved(Box::new(stored.intent.state.clone())));
             }
@@ -235,7 +245,7 @@ impl Gate {
     /// # Errors
     /// See [`DecideError`].
     pub async fn clear_denial(&self, id: IntentId, by: &Person) -> Result<(), DecideError> {
-        self.change(id, by, |gate, stored| {
+        self.change(id, by, move |gate, stored, by| {
             if !matches!(stored.intent.state, State::Denied(_)) {
                 return Err(DecideError::AlreadyResolved(Box::new(stored.intent.state.clone())));
             }
@@ -250,21 +260,37 @@ impl Gate {
         &self,
         id: IntentId,
         by: &Person,
-        what: impl Fn(&Gate, &Stored) -> Result<What, DecideError>,
+        what: impl Fn(&Gate, &Stored, &Person) -> Result<What, DecideError> + Send + Sync + 'static,
+    ) -> Result<Intent, DecideError> {
+        let (gate, by) = (self.clone(), by.clone());
+        carried_through(async move { gate.try_change(id, &by, what).await }).await
+    }
+
+    async fn try_change(
+        &self,
+        id: IntentId,
+        by: &Person,
+        what: impl Fn(&Gate, &Stored, &Person) -> Result<What, DecideError> + Send + Sync,
     ) -> Result<Intent, DecideError> {
         for _ in 0..TRIES {
             let stored = self.inner.store.intent(id).await?.ok_or(DecideError::NotFound)?;
-            let step = self.step(id, Some(stored.row.version), vec![what(self, &stored)?], person(by));
+            let step = self.step(id, Some(stored.row.version), vec![what(self, &stored, by)?], person(by));
             match self.inner.store.advance(step).await {
                 Ok((_, state)) => {
                     self.moved(id, &stored.intent.project, &state);
                     return self.done(id).await;
                 }
                 Err(StoreError::Stale) => {}
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(self.given_up(id, error)),
             }
         }
         Err(StoreError::Unavailable("the intent changes too often at once".to_owned()).into())
+    }
+
+    /// It may be written all the same: who waits hears of it then.
+    fn given_up(&self, id: IntentId, error: StoreError) -> DecideError {
+        self.inner.deadlines.add(id, self.now().plus(GIVEN_UP));
+        error.into()
     }
 
     /// Who may cancel, settle and clear: whoever could have decided it, and admins.
@@ -298,6 +324,14 @@ impl Gate {
     async fn done(&self, id: IntentId) -> Result<Intent, DecideError> {
         self.intent(id).await?.ok_or(DecideError::NotFound)
     }
+}
+
+/// Does a deed to its end, also when who wanted it has gone away in the middle: who waits must hear of it.
+async fn carried_through<T: Send + 'static>(
+    deed: impl Future<Output = Result<T, DecideError>> + Send + 'static,
+) -> Result<T, DecideError> {
+    let done = tokio::spawn(deed).await;
+    done.unwrap_or_else(|error| Err(StoreError::Unavailable(format!("it was cut off: {error}")).into()))
 }
 
 fn person(by: &Person) -> Actor {

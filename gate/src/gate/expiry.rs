@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::standing::AGAIN;
 use super::{Gate, Inner};
 use crate::clock::Timestamp;
 use crate::deed::Actor;
@@ -123,11 +124,15 @@ impl Gate {
                 State::Approved { releases_at, expires_at, .. } => {
                     let next = if *releases_at > now { *releases_at } else { *expires_at };
                     self.inner.deadlines.add(id, next);
-                    self.tell_waiter(&stored);
+                    self.tell_waiter(&stored).await;
                 }
-                _ => {
+                state => {
+                    let sending = matches!(state, State::Executing { .. });
                     self.inner.deadlines.forget(id);
-                    self.tell_waiter(&stored);
+                    if sending && self.inner.holds.has(id) {
+                        self.inner.deadlines.add(id, now.plus(AGAIN));
+                    }
+                    self.tell_waiter(&stored).await;
                 }
             },
             Ok(None) => self.inner.deadlines.forget(id),
@@ -142,16 +147,20 @@ impl Gate {
                 self.inner.deadlines.forget(id);
                 if let Ok(Some(stored)) = self.inner.store.intent(id).await {
                     self.announce(id, &stored.intent.project, state.name());
-                    self.tell_waiter(&stored);
+                    self.tell_waiter(&stored).await;
                 }
             }
-            Err(StoreError::Stale) => self.nudge(id).await,
+            // Something else has happened to it, or the clock was set back: the next look finds out which.
+            Err(StoreError::Stale) => {
+                self.inner.deadlines.add(id, self.now().plus(AGAIN));
+                self.nudge(id).await;
+            }
             Err(error) => self.later(id, &error),
         }
     }
 
     fn later(&self, id: IntentId, error: &StoreError) {
         tracing::warn!(intent = %id, %error, "a deadline could not be written; trying again");
-        self.inner.deadlines.add(id, self.now().plus(Duration::from_secs(1)));
+        self.inner.deadlines.add(id, self.now().plus(AGAIN));
     }
 }

@@ -28,19 +28,9 @@ pub(crate) enum Signal {
     Answered(StoredAnswer),
 }
 
-/// What a connection waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Role {
-    /// Its call's release.
-    Caller,
-    /// The answer of what an earlier connection is sending.
-    Audience,
-}
-
 #[derive(Debug)]
 pub(crate) struct Waiter {
     pub(crate) token: u64,
-    pub(crate) role: Role,
     pub(crate) agent: AgentId,
     pub(crate) since: Timestamp,
     pub(crate) hold_ends_at: Timestamp,
@@ -72,19 +62,12 @@ pub(crate) struct Place {
 
 impl Holds {
     /// Takes the intent's place in the line.
-    pub(crate) fn arm(
-        &self,
-        intent: IntentId,
-        role: Role,
-        agent: AgentId,
-        since: Timestamp,
-        hold_ends_at: Timestamp,
-    ) -> Place {
+    pub(crate) fn arm(&self, intent: IntentId, agent: AgentId, since: Timestamp, hold_ends_at: Timestamp) -> Place {
         let (sender, signals) = mpsc::unbounded_channel();
         let mut line = self.line();
         line.next += 1;
         let token = line.next;
-        let waiter = Waiter { token, role, agent, since, hold_ends_at, signals: sender };
+        let waiter = Waiter { token, agent, since, hold_ends_at, signals: sender };
         let before = line.waiters.insert(intent, waiter);
         *line.by_agent.entry(agent).or_default() += 1;
         if let Some(before) = &before {
@@ -112,17 +95,18 @@ impl Holds {
         self.line().waiters.get(&intent).is_some_and(|waiter| waiter.signals.send(signal).is_ok())
     }
 
-    /// Tells who waits for an answer of somebody else's sending, giving the signal back where nobody does.
-    pub(crate) fn tell_audience(&self, intent: IntentId, signal: Signal) -> Result<(), Signal> {
-        let line = self.line();
-        match line.waiters.get(&intent).filter(|waiter| waiter.role == Role::Audience) {
-            Some(waiter) => waiter.signals.send(signal).map_err(|unsent| unsent.0),
-            None => Err(signal),
-        }
+    /// Takes who waits out of the line, to be told its end by whoever takes it and by nobody else.
+    pub(crate) fn take(&self, intent: IntentId) -> Option<Waiter> {
+        let mut line = self.line();
+        let waiter = line.waiters.remove(&intent)?;
+        line.left(waiter.agent);
+        self.counted(&line);
+        Some(waiter)
     }
 
-    pub(crate) fn has_audience(&self, intent: IntentId) -> bool {
-        self.line().waiters.get(&intent).is_some_and(|waiter| waiter.role == Role::Audience)
+    /// Whether the intent has a connection here.
+    pub(crate) fn has(&self, intent: IntentId) -> bool {
+        self.line().waiters.contains_key(&intent)
     }
 
     /// Since when the caller waits, and until when.
@@ -164,6 +148,11 @@ impl Holds {
 }
 
 impl Waiter {
+    /// Whether nobody listens any more.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.signals.is_closed()
+    }
+
     pub(crate) fn tell(&self, signal: Signal) {
         let _ = self.signals.send(signal);
     }

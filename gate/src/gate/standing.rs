@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Gate;
-use super::holds::{Role, Signal};
+use super::holds::Signal;
 use super::submit::unavailable;
 use crate::approval::quorum;
 use crate::call::{Call, Submitted};
 use crate::clock::Timestamp;
 use crate::deed::Actor;
+use crate::id::IntentId;
 use crate::intent::{Resolution, State, What};
 use crate::refusal::Refusal;
 use crate::same_call::SameCall;
@@ -18,6 +19,8 @@ use crate::store::{Advance, StoreError, Stored};
 
 /// How long an idempotency key stands for what was first asked with it.
 const KEY_FOR: Duration = Duration::from_secs(24 * 3600);
+/// When to look again at what could not be looked at, or is not there yet.
+pub(crate) const AGAIN: Duration = Duration::from_secs(1);
 
 impl Gate {
     /// What an earlier try of the same call means for this one. `None`: nothing, it is a new call.
@@ -45,18 +48,20 @@ impl Gate {
             }
             State::Pending { expires_at } | State::Approved { expires_at, .. } => {
                 self.same_bytes(&before, shown)?;
-                self.within_limits(call)?;
+                self.room_for(call, id)?;
                 let waiting_for = quorum::waiting_for(&before.intent, &directory);
-                let hold = self.attach(call, id, Role::Caller, waiting_for, *expires_at);
+                let hold = self.attach(call, id, waiting_for, *expires_at);
                 self.announce_link(&before);
                 // It may have been decided between the look and the attaching.
                 self.nudge(id).await;
                 Ok(Some(Submitted::Held(hold)))
             }
             State::Executing { at } => {
-                self.within_limits(call)?;
+                self.room_for(call, id)?;
                 let until = at.plus(times.release_within);
-                let hold = self.attach(call, id, Role::Audience, "the answer of the upstream".to_owned(), until);
+                let hold = self.attach(call, id, "the answer of the upstream".to_owned(), until);
+                // Its outcome may be known already and only not yet written: it is looked for until it is.
+                self.inner.deadlines.add(id, now.plus(AGAIN));
                 self.nudge(id).await;
                 Ok(Some(Submitted::Held(hold)))
             }
@@ -75,6 +80,27 @@ impl Gate {
             Some(request) if request.digest == shown.digest => Ok(()),
             _ => Err(Refusal::IdempotencyMismatch { intent: before.row.id }),
         }
+    }
+
+    /// Taking a place over takes none.
+    fn room_for(&self, call: &Call, id: IntentId) -> Result<(), Refusal> {
+        if self.inner.holds.has(id) { Ok(()) } else { self.within_limits(call) }
+    }
+
+    /// Who waits for what an earlier connection sent gets the answer, once, or hears how it ended.
+    pub(crate) async fn end_wait(&self, id: IntentId) {
+        // Out of the line first: whoever else comes to tell it finds nobody, and so it is told one thing.
+        let Some(waiter) = self.inner.holds.take(id).filter(|waiter| !waiter.is_gone()) else { return };
+        let signal = match self.inner.store.intent(id).await {
+            Ok(Some(stored)) => match self.replay(&stored).await {
+                Ok(Some(Submitted::Replay(answer))) => Signal::Answered(answer),
+                Ok(_) => Signal::Refused(self.refusal(&stored)),
+                Err(refusal) => Signal::Refused(refusal),
+            },
+            Ok(None) => Signal::Refused(Refusal::Expired { intent: id }),
+            Err(error) => Signal::Refused(unavailable(Some(id), &error)),
+        };
+        waiter.tell(signal);
     }
 
     /// The answer that nobody has had yet, once.
@@ -96,7 +122,7 @@ impl Gate {
         }
     }
 
-    pub(crate) fn delivered(&self, fingerprint: &str, version: i64, id: crate::id::IntentId) -> Advance {
+    pub(crate) fn delivered(&self, fingerprint: &str, version: i64, id: IntentId) -> Advance {
         Advance {
             forget: true,
             ..self.step(id, Some(version), vec![What::Delivered], Actor::Agent(fingerprint.to_owned()))
@@ -142,19 +168,19 @@ impl Gate {
     }
 
     /// Looks at an intent again and tells who waits for it here.
-    pub(crate) async fn nudge(&self, id: crate::id::IntentId) {
+    pub(crate) async fn nudge(&self, id: IntentId) {
         match self.inner.store.intent(id).await {
-            Ok(Some(stored)) => self.tell_waiter(&stored),
+            Ok(Some(stored)) => self.tell_waiter(&stored).await,
             Ok(None) => {}
             // Whoever waits goes on waiting; the next look finds out.
             Err(error) => {
                 tracing::warn!(intent = %id, %error, "could not look at it again");
-                self.inner.deadlines.add(id, self.now().plus(Duration::from_secs(1)));
+                self.inner.deadlines.add(id, self.now().plus(AGAIN));
             }
         }
     }
 
-    pub(crate) fn tell_waiter(&self, stored: &Stored) {
+    pub(crate) async fn tell_waiter(&self, stored: &Stored) {
         let (id, now) = (stored.row.id, self.now());
         let holds = &self.inner.holds;
         match &stored.intent.state {
@@ -166,10 +192,7 @@ impl Gate {
                 holds.tell(id, Signal::Moved { waiting_for, expires_at: *expires_at });
             }
             State::Executing { .. } => {}
-            // The answer, where one is kept, is handed over by whoever has it.
-            State::Executed { .. } => {
-                let _ = holds.tell_audience(id, Signal::Refused(self.refusal(stored)));
-            }
+            State::Executed { .. } => self.end_wait(id).await,
             _ => {
                 holds.tell(id, Signal::Refused(self.refusal(stored)));
             }

@@ -6,8 +6,9 @@ use std::time::Duration;
 use rules::decision::{Caller, Decision, DenyReason, Requirement, Verdict};
 
 use super::Gate;
+use super::decide::GIVEN_UP;
 use super::expiry::Owner;
-use super::holds::{Role, Signal};
+use super::holds::Signal;
 use crate::agent::{Agent, AgentStatus};
 use crate::approval::quorum;
 use crate::call::{Call, Submitted};
@@ -37,26 +38,39 @@ impl Gate {
 
     async fn admit(&self, call: Arc<Call>) -> Result<Submitted, Refusal> {
         self.may_ask(&call.agent)?;
+        let submitted = self.decided(&call).await?;
+        // Who stops the gate or the agent tells those who wait: who came into the line after that looks itself.
+        if let Submitted::Held(_) = &submitted {
+            if let Err(refusal) = self.status_allows(&call.agent) {
+                self.enforce_status(call.agent.id).await;
+                return Err(refusal);
+            }
+            self.may_ask(&call.agent)?;
+        }
+        Ok(submitted)
+    }
+
+    async fn decided(&self, call: &Arc<Call>) -> Result<Submitted, Refusal> {
         let now = self.now();
         let rules = self.rules();
-        let decision = decide(&rules, &call, now);
+        let decision = decide(&rules, call, now);
         let shown = Shown::of(&call.request);
         if decision.observed {
-            return self.release(&call, shown, &decision, None, Decided::Observed, now).await;
+            return self.release(call, shown, &decision, None, Decided::Observed, now).await;
         }
         match &decision.verdict {
-            Verdict::Deny { reason, message } => Err(self.deny(&call, &shown, &decision, *reason, message, now).await),
+            Verdict::Deny { reason, message } => Err(self.deny(call, &shown, &decision, *reason, message, now).await),
             Verdict::Approve => {
-                let same = call.request.head.header("idempotency-key").map(|_| self.inner.namer.name(&call));
+                let same = call.request.head.header("idempotency-key").map(|_| self.inner.namer.name(call));
                 if let Some(same) = &same
-                    && let Some(submitted) = self.stand(&call, &shown, same, now).await?
+                    && let Some(submitted) = self.stand(call, &shown, same, now).await?
                 {
                     return Ok(submitted);
                 }
                 let decided = Decided::Policy { policy: decision.policy.clone() };
-                self.release(&call, shown, &decision, same, decided, now).await
+                self.release(call, shown, &decision, same, decided, now).await
             }
-            Verdict::Require(requirement) => self.hold(&call, &shown, &decision, requirement, now).await,
+            Verdict::Require(requirement) => self.hold(call, &shown, &decision, requirement, now).await,
         }
     }
 
@@ -166,23 +180,22 @@ impl Gate {
             let state = State::Pending { expires_at };
             let entry = Entry { people: true, ..self.entry(call, shown, decision, state, Some(same), now) };
             let id = entry.id;
-            let place = self.inner.holds.arm(id, Role::Caller, call.agent.id, now, now.plus(call.patience));
+            let place = self.inner.holds.arm(id, call.agent.id, now, now.plus(call.patience));
             let waiting_for = quorum::announced(requirement);
             let hold = Hold::new(self.clone(), id, place, call.clone(), waiting_for, expires_at);
+            // Before it is written: a store that is given up may write it all the same, and then it counts and expires.
+            self.inner.deadlines.opened(id, owner(call));
+            self.inner.deadlines.add(id, expires_at);
             match self.inner.store.enter(entry).await {
                 Ok(_) => {
-                    self.inner.deadlines.opened(id, owner(call));
-                    self.inner.deadlines.add(id, expires_at);
                     self.entered(id, call, "pending");
-                    // Who paused or revoked the agent meanwhile did not see this intent.
-                    if let Err(refusal) = self.status_allows(&call.agent) {
-                        self.enforce_status(call.agent.id).await;
-                        return Err(refusal);
-                    }
                     return Ok(Submitted::Held(hold));
                 }
-                Err(StoreError::Taken(_)) => drop(hold),
-                Err(error) => return Err(unavailable(None, &error)),
+                Err(StoreError::Taken(_)) => self.inner.deadlines.forget(id),
+                Err(error) => {
+                    self.inner.deadlines.add(id, now.plus(GIVEN_UP));
+                    return Err(unavailable(None, &error));
+                }
             }
         }
         Err(Refusal::Unavailable { intent: None, why: "the same call comes too often at once".to_owned() })
@@ -257,16 +270,9 @@ impl Gate {
     }
 
     /// Joins a call to an intent that is there already.
-    pub(crate) fn attach(
-        &self,
-        call: &Arc<Call>,
-        id: IntentId,
-        role: Role,
-        waiting_for: String,
-        expires_at: Timestamp,
-    ) -> Hold {
+    pub(crate) fn attach(&self, call: &Arc<Call>, id: IntentId, waiting_for: String, expires_at: Timestamp) -> Hold {
         let now = self.now();
-        let mut place = self.inner.holds.arm(id, role, call.agent.id, now, now.plus(call.patience));
+        let mut place = self.inner.holds.arm(id, call.agent.id, now, now.plus(call.patience));
         if let Some(before) = place.before.take() {
             let refusal = Refusal::Superseded { intent: id, waiting_for: waiting_for.clone(), expires_at };
             before.tell(Signal::Refused(refusal));

@@ -40,8 +40,10 @@ pub(crate) async fn watch(gate: Weak<Inner>, mut seen: u64) {
 impl Gate {
     /// Reads what was appended since, where another process has written; our own events are known.
     async fn tail(&self, seen: u64) -> Result<u64, StoreError> {
+        // Read before it is asked: what another process appends after the question is looked at next time.
+        let size = self.inner.store.tree().await?.size();
         if !self.inner.store.foreign().await? {
-            return Ok(seen.max(self.inner.store.tree().await?.size()));
+            return Ok(seen.max(size));
         }
         let mut next = seen;
         loop {
@@ -66,7 +68,7 @@ impl Gate {
             // The queue finds the right time by itself.
             self.inner.deadlines.add(id, self.now());
         }
-        self.tell_waiter(&stored);
+        self.tell_waiter(&stored).await;
         self.announce_link(&stored);
     }
 

@@ -9,3 +9,4 @@ mod harness;
 mod held;
 mod life;
 mod policy;
+mod races;
