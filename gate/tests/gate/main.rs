@@ -10,3 +10,4 @@ mod held;
 mod life;
 mod policy;
 mod races;
+mod trials;
