@@ -1,5 +1,6 @@
 //! What breaks inside the gate ends one call, and nothing else.
 
+use std::backtrace::Backtrace;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -8,7 +9,8 @@ use gate::{Clock, SystemClock, Timestamp};
 use crate::support::{ROUTES, house_at};
 use crate::upstream::Upstream;
 
-/// Shows the time, but panics once when it is told to.
+/// Shows the time, but panics once when it is told to: in a step of a call, not in what the gate does
+/// in the background.
 #[derive(Debug, Default)]
 struct Fragile {
     breaks: AtomicBool,
@@ -16,7 +18,10 @@ struct Fragile {
 
 impl Clock for Fragile {
     fn now(&self) -> Timestamp {
-        assert!(!self.breaks.swap(false, Ordering::SeqCst), "this panic belongs to the test");
+        if self.breaks.load(Ordering::SeqCst) {
+            let in_a_step = Backtrace::force_capture().to_string().contains("holdshort_proxy::walk");
+            assert!(!(in_a_step && self.breaks.swap(false, Ordering::SeqCst)), "this panic belongs to the test");
+        }
         SystemClock.now()
     }
 }
