@@ -122,6 +122,7 @@ impl Browser {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "the browser is looked for where the shell would")]
 fn chromium() -> PathBuf {
     let names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
     let path = std::env::var_os("PATH").unwrap_or_default();

@@ -27,7 +27,7 @@ pub(super) struct OfObject {
     /// Where they start in [`Keys::open`].
     start: usize,
     /// All of them, folded, once comparing one by one will not do.
-    folded: Option<Box<HashSet<String>>>,
+    folded: Option<HashSet<String>>,
 }
 
 /// A short key in ASCII, without escapes.
@@ -71,7 +71,7 @@ impl Keys {
         let before = self.open.get(object.start..).unwrap_or_default();
         let all = object.folded.get_or_insert_with(|| {
             let brief = |brief: &Brief| String::from_utf8_lossy(text.get(brief.start..brief.end).unwrap_or_default());
-            Box::new(before.iter().map(|key| folded(&brief(key)).into_owned()).collect())
+            before.iter().map(|key| folded(&brief(key)).into_owned()).collect()
         });
         all.insert(folded(key).into_owned())
     }
