@@ -14,8 +14,9 @@ use tokio::sync::mpsc;
 
 use crate::store::StoreError;
 
-/// The longest a commit that nobody waits for stays volatile.
-const LINGER: Duration = Duration::from_millis(50);
+/// How long a commit that nobody waits for waits for others: with the sync itself, and one before it that
+/// may be under way, it is on the disk within 50 ms.
+const LINGER: Duration = Duration::from_millis(35);
 
 /// What to do when the commit is durable, or cannot be made so.
 pub(super) type Then = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
