@@ -37,7 +37,7 @@ async fn decide(path: Option<&Path>, verb: &str, deed: OverApi) -> anyhow::Resul
     let api = Api::new(path, &deed.api)?;
     let at = format!("/api/intents/{}", encoded(&deed.id));
     let seen = api.get(&at).await?;
-    let digest = intent_of(&seen).pointer("/request/digest").cloned().unwrap_or(Value::Null);
+    let digest = intent_of(&seen).pointer("/digest").cloned().unwrap_or(Value::Null);
     let mut body = match verb {
         "approve" => json!({ "comment": deed.reason, "confirmation": deed.confirmation }),
         _ => json!({ "reason": deed.reason }),
@@ -133,7 +133,7 @@ fn show(intent: &Value) {
         ("policy", "/policy"),
         ("method", "/request/method"),
         ("target", "/request/target"),
-        ("digest", "/request/digest"),
+        ("digest", "/digest"),
         ("parameters", "/parameters"),
         ("body", "/request/body"),
         ("approvals", "/approvals"),

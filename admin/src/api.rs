@@ -4,12 +4,14 @@ pub(crate) mod agents;
 pub(crate) mod audit;
 pub(crate) mod config;
 pub(crate) mod decide;
+pub(crate) mod declare;
 pub(crate) mod document;
 pub(crate) mod events;
 pub(crate) mod executions;
 pub(crate) mod health;
 pub(crate) mod intents;
 pub(crate) mod keys;
+pub(crate) mod permits;
 pub(crate) mod projects;
 pub(crate) mod refusals;
 pub(crate) mod users;
@@ -29,7 +31,6 @@ pub(crate) fn all() -> OpenApiRouter<App> {
         .routes(routes!(decide::cancel))
         .routes(routes!(decide::clear_denial))
         .routes(routes!(decide::several))
-        .routes(routes!(executions::settle))
         .routes(routes!(agents::list, agents::add))
         .routes(routes!(agents::get))
         .routes(routes!(agents::pause))
@@ -54,11 +55,13 @@ pub(crate) fn all() -> OpenApiRouter<App> {
         .routes(routes!(health::metrics))
 }
 
-/// What agents may call: their own intents, what happens to them, keys and health.
+/// What agents may call: their own intents, declaring and reporting, permits, keys and health.
 pub(crate) fn for_agents() -> OpenApiRouter<App> {
     OpenApiRouter::new()
-        .routes(routes!(intents::list))
+        .routes(routes!(intents::list, declare::declare))
         .routes(routes!(intents::get))
+        .routes(routes!(permits::validate))
+        .routes(routes!(executions::report))
         .routes(routes!(events::events))
         .routes(routes!(health::jwks))
         .routes(routes!(health::live))

@@ -4,6 +4,8 @@
 //! | type | lets in |
 //! |---|---|
 //! | [`Caller`] | whoever has a good key or session; sees only what is theirs |
+//! | [`Declarer`] | agents and projects, not people |
+//! | [`Reporter`] | agents, projects, and people who may decide |
 //! | [`Viewer`] | any person |
 //! | [`Approver`] | people with the role approver or admin |
 //! | [`AdminUser`] | people with the role admin |
@@ -38,6 +40,10 @@ enum Credential {
     Cookie(String),
 }
 
+#[derive(Debug, Clone)]
+pub(crate) struct Declarer(pub(crate) Caller);
+#[derive(Debug, Clone)]
+pub(crate) struct Reporter(pub(crate) Caller);
 #[derive(Debug, Clone)]
 pub(crate) struct Viewer(pub(crate) Arc<Person>);
 #[derive(Debug, Clone)]
@@ -93,6 +99,16 @@ impl Caller {
             Principal::Person(_) => true,
             Principal::Project(project) => intent.project == *project,
             Principal::Agent(agent) => intent.project == agent.project && intent.agent.fingerprint == agent.fingerprint,
+        }
+    }
+
+    /// Whose permits they may have looked over: also those of other agents of their project, for a service
+    /// is handed permits of whoever calls it.
+    pub(crate) fn sees_permits_of(&self, intent: &Intent) -> bool {
+        match &self.principal {
+            Principal::Person(_) => true,
+            Principal::Project(project) => intent.project == *project,
+            Principal::Agent(agent) => intent.project == agent.project,
         }
     }
 
@@ -190,6 +206,27 @@ impl FromRequestParts<App> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Caller, ApiError> {
         Caller::of(parts, app).await
+    }
+}
+
+impl FromRequestParts<App> for Declarer {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Declarer, ApiError> {
+        let caller = Caller::of(parts, app).await?;
+        if caller.person().is_some() { Err(gate::DeclareError::NotForPeople.into()) } else { Ok(Declarer(caller)) }
+    }
+}
+
+impl FromRequestParts<App> for Reporter {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Reporter, ApiError> {
+        let caller = Caller::of(parts, app).await?;
+        if caller.person().is_some_and(|person| !may_decide(person)) {
+            return Err(ApiError::not_an_approver());
+        }
+        Ok(Reporter(caller))
     }
 }
 

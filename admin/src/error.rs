@@ -4,7 +4,7 @@
 //! `{"data":null,"error":{"code","message","type"}}`. Details of what failed inside go to the log.
 
 use axum::response::{IntoResponse, Response};
-use gate::{DecideError, GateError, IntentId, StoreError};
+use gate::{DecideError, DeclareError, GateError, IntentId, LabelRefused, Refusal, StoreError};
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
@@ -16,6 +16,7 @@ pub(crate) enum Code {
     Unauthorized,
     Forbidden,
     NotAnApprover,
+    AgentPaused,
     AgentRevoked,
     NotFound,
     MethodNotAllowed,
@@ -43,6 +44,7 @@ impl Code {
             Code::Unauthorized => (StatusCode::UNAUTHORIZED, "UNAUTHORIZED", "Not signed in", "authentication"),
             Code::Forbidden => (StatusCode::FORBIDDEN, "FORBIDDEN", "Not allowed", "permission"),
             Code::NotAnApprover => (StatusCode::FORBIDDEN, "NOT_AN_APPROVER", "Not an approver", "permission"),
+            Code::AgentPaused => (StatusCode::FORBIDDEN, "AGENT_PAUSED", "Agent paused", "permission"),
             Code::AgentRevoked => (StatusCode::FORBIDDEN, "AGENT_REVOKED", "Agent revoked", "permission"),
             Code::NotFound => (StatusCode::NOT_FOUND, "NOT_FOUND", "Not found", "not_found"),
             Code::MethodNotAllowed => {
@@ -265,6 +267,38 @@ impl From<GateError> for ApiError {
                 tracing::error!(%error, "the gate failed");
                 ApiError::new(Code::Internal, "The gate could not do this; nothing was changed. The log says more.")
             }
+        }
+    }
+}
+
+impl From<DeclareError> for ApiError {
+    fn from(error: DeclareError) -> ApiError {
+        let text = error.to_string();
+        match error {
+            DeclareError::NotForPeople => ApiError::new(
+                Code::Forbidden,
+                "Agents and projects declare what they want to do, with their own key; people decide about it.",
+            ),
+            DeclareError::Label(LabelRefused::Malformed) | DeclareError::AnotherAgent(_) | DeclareError::Invalid(_) => {
+                ApiError::invalid(format!("Not declared: {text}."))
+            }
+            DeclareError::Label(_) => ApiError::new(Code::Forbidden, format!("Not declared: {text}.")),
+            DeclareError::Refused(Refusal::AgentPaused { agent }) => ApiError::new(
+                Code::AgentPaused,
+                format!("Not declared: the agent {agent} is paused. An admin can resume it."),
+            ),
+            DeclareError::Refused(Refusal::AgentRevoked { agent }) => ApiError::new(
+                Code::AgentRevoked,
+                format!("Not declared: the agent {agent} was revoked. An admin can register a new one."),
+            ),
+            DeclareError::Refused(refusal) => {
+                tracing::warn!(why = refusal.name(), "a declaration was refused");
+                let mut answer =
+                    ApiError::new(Code::Unavailable, "Not declared: the gate cannot decide now. Try again soon.");
+                answer.retry_after = Some(2);
+                answer
+            }
+            DeclareError::Store(error) => error.into(),
         }
     }
 }

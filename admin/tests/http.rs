@@ -8,6 +8,8 @@ mod access;
 mod browser;
 #[path = "http/decisions.rs"]
 mod decisions;
+#[path = "http/declared.rs"]
+mod declared;
 #[path = "http/listening.rs"]
 mod listening;
 #[path = "http/serving.rs"]

@@ -23,7 +23,7 @@ pub(crate) struct ApproveBody {
     comment: Option<String>,
     /// The text of `requirement.confirm`, where it is set.
     confirmation: Option<String>,
-    /// `request.digest` as you saw it; nothing is decided when it has changed.
+    /// `digest` as you saw it; nothing is decided when it has changed.
     digest: Option<String>,
 }
 

@@ -59,8 +59,7 @@ pub(crate) async fn list(
         return Ok(Json(List::whole(Vec::new())));
     }
     let page = app.gate().intents(&filter).await?;
-    let person = caller.person().map(AsRef::as_ref);
-    let data = page.items.iter().map(|intent| IntentView::of(&app, intent, person)).collect();
+    let data = page.items.iter().map(|intent| IntentView::to(&app, intent, &caller)).collect();
     Ok(Json(List { data, next_cursor: page.next }))
 }
 
@@ -118,7 +117,7 @@ pub(crate) async fn get(
 ) -> Result<Json<IntentView>, ApiError> {
     let wait = Duration::from_secs(query.wait.unwrap_or(0).min(LONGEST_WAIT));
     let intent = settled(&app, &caller, id, wait).await?;
-    Ok(Json(IntentView::of(&app, &intent, caller.person().map(AsRef::as_ref))))
+    Ok(Json(IntentView::to(&app, &intent, &caller)))
 }
 
 /// The intent, once it is neither pending nor executing, or the wait is over.

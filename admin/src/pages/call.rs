@@ -115,6 +115,9 @@ impl CallPage {
             all.extend(param.name.warnings());
             all.extend(param.value.warnings());
         }
+        if let Some(metadata) = &intent.metadata {
+            all.extend(show(metadata.to_string()).warnings());
+        }
         if let Some(request) = &intent.request {
             all.extend(show(&request.target).warnings());
             for header in &request.headers {
@@ -164,7 +167,7 @@ impl CallPage {
     }
 
     fn digest(&self) -> &str {
-        self.intent.request.as_ref().map_or("", |request| &request.digest)
+        &self.intent.digest
     }
 
     fn must_read_all(&self) -> bool {
@@ -219,7 +222,7 @@ pub(crate) struct DecideForm {
     text: String,
     #[serde(default)]
     confirmation: String,
-    /// Of what was shown; empty for an intent without a request.
+    /// Of what was shown.
     #[serde(default)]
     digest: String,
     #[serde(default)]
@@ -268,10 +271,10 @@ async fn done(app: &App, posted: &Posted<DecideForm, ApproverRole>, id: IntentId
         Deed::SettleExecuted => return Ok(gate.settle(id, person, true, some(&form.text)).await.map(drop)?),
         Deed::SettleFailed => return Ok(gate.settle(id, person, false, some(&form.text)).await.map(drop)?),
     };
+    if form.digest.is_empty() {
+        return Err(ApiError::missing("digest"));
+    }
     if let Some(request) = &intent.request {
-        if form.digest.is_empty() {
-            return Err(ApiError::missing("digest"));
-        }
         let long = request.body.as_ref().is_some_and(|body| body.len() > MOST_BODY);
         if verdict == Verdict::Approve && long && form.read_all.is_none() {
             return Err(ApiError::invalid(

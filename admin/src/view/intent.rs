@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::app::App;
+use crate::caller::Caller;
 
 /// One call: what was asked, what was decided by whom, what happened.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -33,6 +34,13 @@ pub(crate) struct IntentView {
     pub(crate) trace: Vec<StepView>,
     pub(crate) risk: RiskView,
     pub(crate) agent: IntentAgentView,
+    /// What an approval is bound to; send it with a verdict.
+    pub(crate) digest: String,
+    /// Declared by an agent that does it itself, with a permit; `false`: it came as a call.
+    pub(crate) declared: bool,
+    /// Of a declared intent that may be used now: for the key that declared it, and nobody else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) permit_token: Option<String>,
     /// What will be, or was, sent; null for a declared intent.
     pub(crate) request: Option<RequestView>,
     pub(crate) caller: CallerView,
@@ -181,6 +189,15 @@ pub(crate) struct OutcomeView {
 }
 
 impl IntentView {
+    /// As this caller may see it: who declared it gets the permit.
+    pub(crate) fn to(app: &App, intent: &Intent, caller: &Caller) -> IntentView {
+        let permit = app.gate().intent_permit(intent, &caller.principal);
+        IntentView {
+            permit_token: permit.map(|permit| permit.token),
+            ..IntentView::of(app, intent, caller.person().map(AsRef::as_ref))
+        }
+    }
+
     /// `who` is the person who looks, where it is one.
     pub(crate) fn of(app: &App, intent: &Intent, who: Option<&Person>) -> IntentView {
         let gate = app.gate();
@@ -228,6 +245,9 @@ impl IntentView {
                     .to_owned(),
                 status: agent.as_ref().map(|agent| super::agent::status_word(agent.status).to_owned()),
             },
+            digest: intent.digest(),
+            declared: intent.declared_by.is_some(),
+            permit_token: None,
             request: intent.request.as_ref().map(RequestView::of),
             caller: CallerView {
                 connected: intent.caller.connected,
@@ -308,6 +328,9 @@ impl IntentView {
                 trust: "established".into(),
                 status: Some("active".into()),
             },
+            digest: "sha-256:15ddfe0a6e3d3d7d0c9e7d5a1f3b".into(),
+            declared: false,
+            permit_token: None,
             request: Some(RequestView {
                 method: "POST".into(),
                 target: "/v1/refunds".into(),
@@ -415,7 +438,7 @@ fn resolved(state: &State, email: impl Fn(&Resolution) -> Option<String>) -> Opt
     }
 }
 
-fn parameters(params: &Params) -> Map<String, Value> {
+pub(crate) fn parameters(params: &Params) -> Map<String, Value> {
     params.iter().map(|(name, value)| (name.clone(), json(value))).collect()
 }
 
