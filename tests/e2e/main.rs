@@ -9,6 +9,7 @@ mod attacks;
 mod browser;
 mod command_line;
 mod crash;
+mod declared;
 mod faults;
 mod held;
 mod identity;
