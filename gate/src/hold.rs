@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rules::ruleset::Hit;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::call::{Call, StoredAnswer};
@@ -22,7 +23,7 @@ pub struct Hold {
     gate: Gate,
     intent: IntentId,
     token: u64,
-    signals: mpsc::UnboundedReceiver<Signal>,
+    signals: mpsc::UnboundedReceiver<Box<Signal>>,
     call: Arc<Call>,
     waiting_for: String,
     expires_at: Timestamp,
@@ -85,10 +86,16 @@ impl Hold {
         gate: Gate,
         intent: IntentId,
         place: Place,
-        call: Arc<Call>,
+        call: &Call,
         waiting_for: String,
         expires_at: Timestamp,
     ) -> Hold {
+        // How its route was found is in the record; thousands may wait.
+        let Hit { action, route, hold, defects, .. } = &call.hit;
+        let (action, route, defects) = (action.clone(), route.clone(), defects.clone());
+        let hit = Hit { action, route, hold: *hold, trace: Vec::new(), defects };
+        let (agent, request) = (call.agent.clone(), call.request.clone());
+        let call = Arc::new(Call { agent, request, hit, patience: call.patience });
         Hold { gate, intent, token: place.token, signals: place.signals, call, waiting_for, expires_at }
     }
 
@@ -111,7 +118,7 @@ impl Hold {
     /// Waits for news. Cancel-safe.
     pub async fn wake(&mut self) -> Wake {
         loop {
-            match self.signals.recv().await {
+            match self.signals.recv().await.map(|signal| *signal) {
                 Some(Signal::Ready(offer)) => {
                     return Wake::Connect(Approved {
                         gate: self.gate.clone(),

@@ -34,7 +34,7 @@ pub(crate) struct Waiter {
     pub(crate) agent: AgentId,
     pub(crate) since: Timestamp,
     pub(crate) hold_ends_at: Timestamp,
-    signals: mpsc::UnboundedSender<Signal>,
+    signals: mpsc::UnboundedSender<Box<Signal>>,
 }
 
 #[derive(Debug, Default)]
@@ -55,7 +55,8 @@ struct Line {
 #[derive(Debug)]
 pub(crate) struct Place {
     pub(crate) token: u64,
-    pub(crate) signals: mpsc::UnboundedReceiver<Signal>,
+    /// In boxes: a channel has room for 32 from the start, and most never carry more than one.
+    pub(crate) signals: mpsc::UnboundedReceiver<Box<Signal>>,
     /// Who had it before, to be told.
     pub(crate) before: Option<Waiter>,
 }
@@ -92,7 +93,7 @@ impl Holds {
 
     /// Tells who waits. `false`: nobody does.
     pub(crate) fn tell(&self, intent: IntentId, signal: Signal) -> bool {
-        self.line().waiters.get(&intent).is_some_and(|waiter| waiter.signals.send(signal).is_ok())
+        self.line().waiters.get(&intent).is_some_and(|waiter| waiter.signals.send(Box::new(signal)).is_ok())
     }
 
     /// Takes who waits out of the line, to be told its end by whoever takes it and by nobody else.
@@ -154,7 +155,7 @@ impl Waiter {
     }
 
     pub(crate) fn tell(&self, signal: Signal) {
-        let _ = self.signals.send(signal);
+        let _ = self.signals.send(Box::new(signal));
     }
 }
 

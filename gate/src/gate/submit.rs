@@ -182,7 +182,7 @@ impl Gate {
             let id = entry.id;
             let place = self.inner.holds.arm(id, call.agent.id, now, now.plus(call.patience));
             let waiting_for = quorum::announced(requirement);
-            let hold = Hold::new(self.clone(), id, place, call.clone(), waiting_for, expires_at);
+            let hold = Hold::new(self.clone(), id, place, call, waiting_for, expires_at);
             // Before it is written: a store that is given up may write it all the same, and then it counts and expires.
             self.inner.deadlines.opened(id, owner(call));
             self.inner.deadlines.add(id, expires_at);
@@ -277,7 +277,7 @@ impl Gate {
             let refusal = Refusal::Superseded { intent: id, waiting_for: waiting_for.clone(), expires_at };
             before.tell(Signal::Refused(refusal));
         }
-        Hold::new(self.clone(), id, place, call.clone(), waiting_for, expires_at)
+        Hold::new(self.clone(), id, place, call, waiting_for, expires_at)
     }
 }
 

@@ -4,37 +4,18 @@
 //! The log's end is what this process wrote last; where another process has written meanwhile the places
 //! collide, nothing is committed, and the writer tries again with an end that is read under the lock.
 
-use serde::Serialize;
-use sqlx::{Row as _, SqliteConnection};
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use sqlx::sqlite::{Sqlite, SqliteArguments};
+use sqlx::{Arguments as _, AssertSqlSafe, Encode, Row as _, SqliteConnection, Type};
 
 use super::intents::{StateColumns, outcome_column};
 use crate::audit::leaf_text;
-use crate::audit::tree::{Tree, leaf};
+use crate::audit::tree::{Hash, Tree, leaf};
+use crate::clock::Timestamp;
 use crate::intent::{Event, State, What};
 use crate::store::{Entry, Row};
-
-/// `changes()` is of the statement before: were one of the outcomes not this process's to write, `whole`
-/// would be 0 and its check fail the transaction.
-macro_rules! statements {
-    () => {
-        "INSERT INTO intents (n, id, version, last, state, at, expires_at, releases_at, why, people, project, action,
-                     fingerprint, call, content, boot)
-  SELECT value->>0, unhex(value->>1), 0, value->>0, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7,
-         value->>8, value->>9, value->>10, unhex(value->>11), unhex(value->>12), value->>13 FROM json_each(?1);
-INSERT INTO events (seq, at, kind, actor, subject, prev, leaf, data)
-  SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, unhex(value->>6), value->>7
-  FROM json_each(?2);
-UPDATE intents SET version = intents.version + 1, last = u.last, state = u.state, at = u.at, status = u.status, why = u.why,
-                   outcome = u.outcome, boot = NULL
-  FROM (SELECT value->>0 AS n, value->>1 AS version, value->>2 AS last, value->>3 AS state, value->>4 AS at,
-               value->>5 AS status, value->>6 AS why, value->>7 AS outcome FROM json_each(?3)) AS u
-  WHERE intents.n = u.n AND intents.version = u.version AND intents.state = 'executing';
-UPDATE tree SET size = ?4, frontier = ?5, whole = (changes() = ?6 AND size = ?7);
-COMMIT"
-    };
-}
-const SQL: &str = statements!();
-const BEGIN_SQL: &str = concat!("BEGIN IMMEDIATE;\n", statements!());
 
 /// An outcome that waits to be written.
 #[derive(Debug, Clone)]
@@ -43,29 +24,61 @@ pub(super) struct Conclusion {
     pub(super) event: Event,
 }
 
-#[derive(Serialize)]
-struct IntentRow<'a>(
-    i64,
-    String,
-    &'static str,
-    i64,
-    Option<i64>,
-    Option<i64>,
-    Option<&'a str>,
-    u8,
-    &'a str,
-    &'a str,
-    &'a str,
-    Option<String>,
-    Option<String>,
-    Option<i64>,
-);
+/// The most rows in one statement.
+const WIDEST: usize = 64;
 
-#[derive(Serialize)]
-struct EventRow<'a>(i64, i64, &'a str, &'a str, String, Option<i64>, String, &'a str);
+const BEGIN: &str = "BEGIN IMMEDIATE;\n";
 
-#[derive(Serialize)]
-struct OutcomeRow<'a>(i64, i64, i64, &'static str, i64, Option<u16>, Option<&'a str>, Option<String>);
+/// Rows in one statement, and how many such statements: few different texts, so that they stay prepared.
+fn shape(rows: usize) -> (usize, usize) {
+    let width = rows.next_power_of_two().min(WIDEST);
+    (width, rows.div_ceil(width))
+}
+
+/// The texts for one statement of each kind, by the logarithm of its width.
+static TEXTS: LazyLock<Vec<String>> = LazyLock::new(|| (0..=WIDEST.ilog2()).map(|log| text(1 << log, 1)).collect());
+
+fn text_of(width: usize, times: usize) -> Cow<'static, str> {
+    match TEXTS.get(width.ilog2() as usize) {
+        Some(text) if times == 1 => Cow::Borrowed(text),
+        _ => Cow::Owned(text(width, times)),
+    }
+}
+
+/// The transaction for so many calls. What is not filled is bound as NULL and left out.
+///
+/// `changes()` is of the statement before: were one of the outcomes not this process's to write, `whole`
+/// would be 0 and its check fail the transaction. So every statement of outcomes is followed by a check.
+fn text(width: usize, times: usize) -> String {
+    let rows = |columns: usize| {
+        let row = format!("({})", vec!["?"; columns].join(","));
+        vec![row; width].join(",")
+    };
+    let (nine, eight) = (rows(9), rows(8));
+    let intents = format!(
+        "INSERT INTO intents (n, version, last, state, boot, id, at, people, project, action, fingerprint, call, content)
+  SELECT column1, 0, column1, 'executing', column2, column3, column4, 0, column5, column6, column7, column8, column9
+  FROM (VALUES {nine}) WHERE column1 IS NOT NULL;\n"
+    );
+    let events = format!(
+        "INSERT INTO events (seq, at, kind, actor, subject, prev, leaf, data)
+  SELECT * FROM (VALUES {eight}) WHERE column1 IS NOT NULL;\n"
+    );
+    // `+`: by its row, not by the index over states.
+    let outcomes = format!(
+        "UPDATE intents SET version = intents.version + 1, last = u.column3, state = u.column4, at = u.column5,
+                   status = u.column6, why = u.column7, outcome = u.column8, boot = NULL
+  FROM (VALUES {eight}) AS u
+  WHERE intents.n = u.column1 AND intents.version = u.column2 AND +intents.state = 'executing';
+UPDATE tree SET whole = (changes() = ?);\n"
+    );
+    let mut text = String::from(BEGIN);
+    text.push_str(&intents.repeat(times));
+    text.push_str(&events.repeat(2 * times));
+    text.push_str(&outcomes.repeat(times));
+    text.push_str("UPDATE tree SET size = ?, frontier = ?, whole = (size = ?);\nCOMMIT");
+    text
+}
 
 /// Takes the write lock and reads where the log ends: nobody can move it before the batch is written.
 pub(super) async fn begin(conn: &mut SqliteConnection) -> Result<Option<Tree>, sqlx::Error> {
@@ -77,6 +90,8 @@ pub(super) async fn begin(conn: &mut SqliteConnection) -> Result<Option<Tree>, s
 
 /// Writes all or nothing, and begins the transaction unless it has `begun`. Returns the new rows in order
 /// and the tree as it is then.
+///
+/// INVARIANT: every entry is one that enters at `executing`.
 pub(super) async fn write(
     conn: &mut SqliteConnection,
     mut tree: Tree,
@@ -86,89 +101,127 @@ pub(super) async fn write(
     conclusions: &[Conclusion],
 ) -> Result<(Vec<Row>, Tree), sqlx::Error> {
     let before = place(&tree);
+    // Only these follow from `executing`; the gate hands in nothing else.
+    let outcomes: Vec<(&Conclusion, State)> = conclusions
+        .iter()
+        .filter_map(|one| Some((one, (State::Executing { at: one.event.at }).after(&one.event).ok()?)))
+        .collect();
+    let (width, times) = shape(entries.len().max(outcomes.len()).max(1));
+    let room = width * times;
+    let mut values = Values::with_room(33 * room + times + 3);
     let mut rows = Vec::with_capacity(entries.len());
-    let mut intents = List::new(entries.len() * 256);
-    let mut events = List::new((entries.len() + conclusions.len()) * 1024);
-    let mut outcomes = List::new(conclusions.len() * 128);
-    for entry in entries {
-        let n = place(&tree);
-        let actor = format!("agent {}", entry.fingerprint.replace(char::is_control, " "));
-        events.push(&event(&mut tree, entry.at.0, What::SUBMITTED, &actor, entry.id.to_string(), None, &entry.facts));
-        let columns = StateColumns::of(&entry.state);
-        intents.push(&IntentRow(
-            n,
-            hex(&entry.id.bytes()),
-            entry.state.name(),
-            entry.at.0,
-            columns.expires_at,
-            columns.releases_at,
-            columns.why,
-            u8::from(entry.people),
-            &entry.project,
-            &entry.action,
-            &entry.fingerprint,
-            entry.call.as_ref().map(|key| hex(key)),
-            entry.content.as_ref().map(|key| hex(key)),
-            matches!(entry.state, State::Executing { .. }).then_some(boot),
-        ));
+    for (n, entry) in (before..).zip(entries) {
+        values.add(n);
+        values.add(boot);
+        values.add(entry.id.bytes().to_vec());
+        values.add(entry.at.0);
+        values.add(entry.project.as_str());
+        values.add(entry.action.as_str());
+        values.add(entry.fingerprint.as_str());
+        values.add(entry.call.map(Vec::from));
+        values.add(entry.content.map(Vec::from));
         rows.push(Row { id: entry.id, n, version: 0, last: n });
     }
-    let mut concluded = 0_i64;
-    for Conclusion { row, event: happened } in conclusions {
-        // Only these follow from `executing`; the gate hands in nothing else.
-        let Ok(state) = (State::Executing { at: happened.at }).after(happened) else { continue };
-        let last = place(&tree);
-        let data = happened.what.data();
-        events.push(&event(
-            &mut tree,
-            happened.at.0,
-            happened.kind(),
-            "gate",
-            row.id.to_string(),
-            Some(row.last),
-            &data,
-        ));
-        let columns = StateColumns::of(&state);
-        outcomes.push(&OutcomeRow(
-            row.n,
-            row.version,
-            last,
-            state.name(),
-            happened.at.0,
-            columns.status,
-            columns.why,
-            outcome_column(None, happened),
-        ));
-        concluded += 1;
+    values.blank(9 * (room - entries.len()));
+    for entry in entries {
+        let actor = format!("agent {}", entry.fingerprint.replace(char::is_control, " "));
+        let line = Line { at: entry.at, kind: What::SUBMITTED, actor, subject: entry.id.to_string(), prev: None };
+        line.append(&mut values, &mut tree, entry.facts.clone());
     }
-    sqlx::query(if begun { SQL } else { BEGIN_SQL })
-        .bind(intents.done())
-        .bind(events.done())
-        .bind(outcomes.done())
-        .bind(place(&tree))
-        .bind(tree.frontier())
-        .bind(concluded)
-        .bind(before)
-        .execute(conn)
-        .await?;
+    let mut last = place(&tree);
+    for (Conclusion { row, event }, _) in &outcomes {
+        let (actor, subject) = ("gate".to_owned(), row.id.to_string());
+        let line = Line { at: event.at, kind: event.kind(), actor, subject, prev: Some(row.last) };
+        line.append(&mut values, &mut tree, event.what.data());
+    }
+    values.blank(8 * (2 * room - entries.len() - outcomes.len()));
+    for part in 0..times {
+        let outcomes = outcomes.iter().skip(part * width).take(width);
+        let count = outcomes.len();
+        for (Conclusion { row, event }, state) in outcomes {
+            let columns = StateColumns::of(state);
+            values.add(row.n);
+            values.add(row.version);
+            values.add(last);
+            values.add(state.name());
+            values.add(event.at.0);
+            values.add(columns.status);
+            values.add(columns.why);
+            values.add(outcome_column(None, event));
+            last += 1;
+        }
+        values.blank(8 * (width - count));
+        values.add(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+    values.add(place(&tree));
+    values.add(tree.frontier());
+    values.add(before);
+    let from = if begun { BEGIN.len() } else { 0 };
+    match text_of(width, times) {
+        Cow::Borrowed(text) => {
+            sqlx::query_with(text.get(from..).unwrap_or_default(), values.done()?).execute(conn).await?
+        }
+        Cow::Owned(mut text) => {
+            sqlx::query_with(AssertSqlSafe(text.split_off(from)), values.done()?).execute(conn).await?
+        }
+    };
     Ok((rows, tree))
 }
 
-fn event<'a>(
-    tree: &mut Tree,
-    at: i64,
-    kind: &'a str,
-    actor: &'a str,
+/// An event on its way into the log.
+struct Line {
+    at: Timestamp,
+    kind: &'static str,
+    actor: String,
     subject: String,
     prev: Option<i64>,
-    data: &'a str,
-) -> EventRow<'a> {
-    let seq = tree.size();
-    let text = leaf_text(seq, crate::clock::Timestamp(at), kind, actor, Some(&subject), data);
-    let hash = leaf(text.as_bytes());
-    let place = place(tree);
-    tree.push(hash);
-    EventRow(place, at, kind, actor, subject, prev, hex(&hash), data)
+}
+
+impl Line {
+    /// Puts it at the end of the tree, and its row among the values.
+    fn append(self, values: &mut Values, tree: &mut Tree, data: String) {
+        let Line { at, kind, actor, subject, prev } = self;
+        let seq = place(tree);
+        let hash: Hash = leaf(leaf_text(tree.size(), at, kind, &actor, Some(&subject), &data).as_bytes());
+        tree.push(hash);
+        values.add(seq);
+        values.add(at.0);
+        values.add(kind);
+        values.add(actor);
+        values.add(subject);
+        values.add(prev);
+        values.add(hash.to_vec());
+        values.add(data);
+    }
+}
+
+/// What is bound, in the order of the text.
+struct Values(Result<SqliteArguments, sqlx::error::BoxDynError>);
+
+impl Values {
+    fn with_room(values: usize) -> Values {
+        let mut arguments = SqliteArguments::default();
+        arguments.reserve(values, 0);
+        Values(Ok(arguments))
+    }
+
+    fn add<'q, T: Encode<'q, Sqlite> + Type<Sqlite>>(&mut self, value: T) {
+        if let Ok(arguments) = &mut self.0
+            && let Err(error) = arguments.add(value)
+        {
+            self.0 = Err(error);
+        }
+    }
+
+    fn blank(&mut self, values: usize) {
+        for _ in 0..values {
+            self.add(None::<i64>);
+        }
+    }
+
+    fn done(self) -> Result<SqliteArguments, sqlx::Error> {
+        self.0.map_err(sqlx::Error::Encode)
+    }
 }
 
 /// Where the next event goes.
@@ -176,32 +229,5 @@ fn place(tree: &Tree) -> i64 {
     i64::try_from(tree.size()).unwrap_or(i64::MAX)
 }
 
-/// A JSON list of rows, written as they come.
-struct List(Vec<u8>);
-
-impl List {
-    fn new(room: usize) -> List {
-        let mut text = Vec::with_capacity(room + 2);
-        text.push(b'[');
-        List(text)
-    }
-
-    fn push(&mut self, row: &impl Serialize) {
-        if self.0.len() > 1 {
-            self.0.push(b',');
-        }
-        // Rows of texts and numbers always serialize, and a vector takes every write.
-        let _ = serde_json::to_writer(&mut self.0, row);
-    }
-
-    fn done(mut self) -> String {
-        self.0.push(b']');
-        String::from_utf8(self.0).unwrap_or_default()
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |value: u8| char::from(*DIGITS.get(usize::from(value)).unwrap_or(&b'0'));
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
-}
+#[cfg(test)]
+mod tests;
