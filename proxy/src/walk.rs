@@ -126,6 +126,61 @@ async fn steps(
     asking: &mut Asking,
 ) -> Result<Next, Stop> {
     let arrived = Instant::now();
+    // What is done before a call waits is boxed, so that a call that waits does not carry the room for it.
+    let Asked { call, line, came, prefix } = match Box::pin(ask(gateway, snapshot, session, asking)).await? {
+        Found::Over(next) => return Ok(next),
+        Found::Asked(asked) => *asked,
+    };
+    let stored_response = snapshot.rules.config().limits.stored_response;
+    let from = From { client: came.client, tls: came.tls, prefix: &prefix };
+    let way = Way { gateway, line: &line, from, stored_response };
+    let patience = call.patience;
+    let mut caller = Caller::new(session);
+    // So are deciding and sending.
+    match Box::pin(gateway.gate.submit(call)).await {
+        Submitted::Refused(refusal) => return Err(refusal.into()),
+        Submitted::Replay(stored) => replay(&mut caller, asking, stored).await?,
+        Submitted::Released(released) => {
+            Box::pin(release::at_once(&way, &mut caller, asking, released)).await?;
+        }
+        Submitted::Held(mut hold) => {
+            asking.intent = Some(hold.intent());
+            let mut progress = open_stream(&mut caller, asking, hold.intent()).await?;
+            let until = arrived + patience;
+            match hold::wait(&mut hold, &mut caller, until, progress.as_mut(), HeldCall::begin()).await? {
+                Woken::Answered(stored) => replay(&mut caller, asking, stored).await?,
+                Woken::Approved(approved) => {
+                    Box::pin(release::after_approval(&way, &mut caller, asking, approved)).await?;
+                }
+            }
+        }
+    }
+    Ok(Next::Answered)
+}
+
+/// How a call goes on once its route is known.
+enum Found {
+    /// No intent comes of it.
+    Over(Next),
+    Asked(Box<Asked>),
+}
+
+/// A call that is to be decided.
+struct Asked {
+    call: Call,
+    line: Arc<Line>,
+    came: Came,
+    /// The mount that was taken off.
+    prefix: String,
+}
+
+/// Reads, identifies, mounts, matches; what passes is sent from here.
+async fn ask(
+    gateway: &Gateway,
+    snapshot: &Arc<Snapshot>,
+    session: &mut ServerSession,
+    asking: &mut Asking,
+) -> Result<Found, Stop> {
     let rules = &snapshot.rules;
     let mut head = request_head::read(session, &snapshot.reading)?;
     asking.method = Some(head.method.clone());
@@ -157,7 +212,7 @@ async fn steps(
             if !upgrade {
                 refuse_upgrade(&request.head)?;
             }
-            return stream(line, request, mounted.prefix, came, upgrade, asking).await;
+            return stream(line, request, mounted.prefix, came, upgrade, asking).await.map(Found::Over);
         }
     };
     let native = whole.is_empty() && session.is_body_empty();
@@ -185,47 +240,27 @@ async fn steps(
                 refuse_upgrade(&request.head)?;
             }
             if native {
-                return stream(line, request, mounted.prefix, came, upgrade, asking).await;
+                return stream(line, request, mounted.prefix, came, upgrade, asking).await.map(Found::Over);
             }
             Box::pin(pass::send(&way, &mut Caller::new(session), asking, &request, None)).await?;
-            Ok(Next::Answered)
+            Ok(Found::Over(Next::Answered))
         }
         Routed::Protocol => {
             pass::status(&agent)?;
             refuse_upgrade(&request.head)?;
             if native {
-                return stream(line, request, mounted.prefix, came, false, asking).await;
+                return stream(line, request, mounted.prefix, came, false, asking).await.map(Found::Over);
             }
             let handshake = mcp::Handshake::of(agent.id, &request);
             Box::pin(pass::send(&way, &mut Caller::new(session), asking, &request, handshake)).await?;
-            Ok(Next::Answered)
+            Ok(Found::Over(Next::Answered))
         }
         Routed::Action(hit) => {
             asking.route = Some(hit.route.clone());
             refuse_upgrade(&request.head)?;
             let patience = hold_for(gateway, snapshot, &agent, &hit, &request, asking);
             let call = Call { agent, request: Arc::new(request), hit, patience };
-            let mut caller = Caller::new(session);
-            // Deciding and sending are boxed, so that a call that waits does not carry the room for them.
-            match Box::pin(gateway.gate.submit(call)).await {
-                Submitted::Refused(refusal) => return Err(refusal.into()),
-                Submitted::Replay(stored) => replay(&mut caller, asking, stored).await?,
-                Submitted::Released(released) => {
-                    Box::pin(release::at_once(&way, &mut caller, asking, released)).await?;
-                }
-                Submitted::Held(mut hold) => {
-                    asking.intent = Some(hold.intent());
-                    let mut progress = open_stream(&mut caller, asking, hold.intent()).await?;
-                    let until = arrived + patience;
-                    match hold::wait(&mut hold, &mut caller, until, progress.as_mut(), HeldCall::begin()).await? {
-                        Woken::Answered(stored) => replay(&mut caller, asking, stored).await?,
-                        Woken::Approved(approved) => {
-                            Box::pin(release::after_approval(&way, &mut caller, asking, approved)).await?;
-                        }
-                    }
-                }
-            }
-            Ok(Next::Answered)
+            Ok(Found::Asked(Box::new(Asked { call, line, came, prefix: mounted.prefix })))
         }
     }
 }
