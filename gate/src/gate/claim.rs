@@ -64,7 +64,10 @@ impl Gate {
                     let now = self.now();
                     return Ok(Released::new(self.clone(), row, call.clone(), shown, decided, now));
                 }
-                Err(StoreError::Stale) => {}
+                // Also when the agent's status changed, perhaps in another process: then it is to be known here.
+                Err(StoreError::Stale) => {
+                    self.refresh_directory().await.map_err(|error| unavailable(Some(id), &error))?;
+                }
                 Err(error) => {
                     self.inner.deadlines.add(id, self.now().plus(GIVEN_UP));
                     return Err(unavailable(Some(id), &error));

@@ -120,6 +120,21 @@ async fn of_two_processes_that_race_for_one_claim_one_wins() {
 }
 
 #[tokio::test]
+async fn what_another_process_has_paused_is_not_claimed_before_this_one_has_heard_of_it() {
+    let mut house = house().await;
+    let dana = house.approver("dana").await;
+    house.agent = house.gate.add_agent(mailer(), &Actor::Operator).await.unwrap().0;
+    let id = house.held(REFUND).await.intent();
+    house.approve(id, &dana).await.unwrap();
+    let mut retry = house.held(REFUND).await;
+    let Wake::Connect(approved) = retry.wake().await else { panic!() };
+    let mut other = raw(&house.path).await;
+    sqlx::raw_sql("UPDATE agents SET status = 'paused'").execute(&mut other).await.unwrap();
+    assert!(approved.claim().await.is_err());
+    assert_eq!(house.life(id).await, ["submitted", "approved"]);
+}
+
+#[tokio::test]
 async fn while_the_store_is_locked_nothing_is_released_rejects_stay_and_it_recovers() {
     let house = house().await;
     let dana = house.approver("dana").await;
@@ -191,11 +206,8 @@ async fn a_store_of_a_newer_version_is_refused() {
     assert!(matches!(SqliteStore::open(&house.path).await, Err(StoreError::Newer(99))));
 }
 
-#[tokio::test]
-async fn a_paused_agent_is_not_released_and_a_revoked_one_is_denied() {
-    let mut house = house().await;
-    let dana = house.approver("dana").await;
-    let new = NewAgent {
+fn mailer() -> NewAgent {
+    NewAgent {
         id: AgentId::new(START),
         name: "mailer".to_owned(),
         fingerprint: "mailer".to_owned(),
@@ -205,9 +217,14 @@ async fn a_paused_agent_is_not_released_and_a_revoked_one_is_denied() {
         risk_sensitivity: None,
         trust: Trust::Active,
         source_type: SourceType::AiAgent,
-    };
-    let (agent, _) = house.gate.add_agent(new, &Actor::Operator).await.unwrap();
-    house.agent = agent;
+    }
+}
+
+#[tokio::test]
+async fn a_paused_agent_is_not_released_and_a_revoked_one_is_denied() {
+    let mut house = house().await;
+    let dana = house.approver("dana").await;
+    house.agent = house.gate.add_agent(mailer(), &Actor::Operator).await.unwrap().0;
     let mut hold = house.held(REFUND).await;
     let id = hold.intent();
     let set = |status| house.gate.set_agent_status(house.agent.id, status, None, &Actor::Operator);

@@ -7,6 +7,7 @@ use super::intents::{self, StateColumns, outcome_column};
 use super::unavailable;
 use crate::approval::tally;
 use crate::clock::Timestamp;
+use crate::id::AgentId;
 use crate::intent::{Event, State, What};
 use crate::store::{Advance, Entry, Row, StoreError};
 
@@ -30,6 +31,9 @@ pub(super) async fn advance(
         .map_err(unavailable)?;
     let (mut cleared, mut since) = (stored.cleared, stored.since);
     let (actor, subject) = (advance.by.to_string(), advance.id.to_string());
+    if advance.what.iter().any(|what| matches!(what, What::Claimed { .. })) {
+        may_call(&mut tx, stored.intent.agent.id).await?;
+    }
     for what in &advance.what {
         let event = Event { at, what: what.clone() };
         // Decided on what was true then and is not now: it is looked at again.
@@ -76,6 +80,19 @@ pub(super) async fn advance(
     answers(&mut tx, row.n, advance).await?;
     tx.commit().await.map_err(unavailable)?;
     Ok((row, state))
+}
+
+/// A claim and a pause or revocation, also one of another process, stand in one order: whichever is written
+/// first holds.
+async fn may_call(conn: &mut SqliteConnection, agent: Option<AgentId>) -> Result<(), StoreError> {
+    let Some(agent) = agent else { return Ok(()) };
+    let status: Option<String> = sqlx::query_scalar("SELECT status FROM agents WHERE id = ?1")
+        .bind(agent.bytes().to_vec())
+        .fetch_optional(conn)
+        .await
+        .map_err(unavailable)?;
+    // An agent without a row is a label, which has no status.
+    if status.is_none_or(|status| status == "active") { Ok(()) } else { Err(StoreError::Stale) }
 }
 
 async fn answers(conn: &mut SqliteConnection, n: i64, advance: &Advance) -> Result<(), StoreError> {
