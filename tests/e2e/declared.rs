@@ -29,7 +29,7 @@ async fn verifier(gate: &Gate, agent: &Agent) -> permit::Verifier {
 }
 
 fn now() -> i64 {
-    jiff::Timestamp::now().as_second()
+    gate::Clock::now(&gate::SystemClock).seconds()
 }
 
 #[tokio::test]
