@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use rules::Request;
 use rules::ruleset::Hit;
+use rules::{Request, Ruleset};
 
 use crate::agent::Agent;
 use crate::hold::Hold;
@@ -19,6 +19,8 @@ pub struct Call {
     pub agent: Arc<Agent>,
     pub request: Arc<Request>,
     pub hit: Hit,
+    /// The rules that found `hit`: they decide, whatever is loaded meanwhile.
+    pub rules: Arc<Ruleset>,
     /// How long this client waits in silence.
     pub patience: Duration,
 }

@@ -95,7 +95,7 @@ impl Hold {
         let (action, route, defects) = (action.clone(), route.clone(), defects.clone());
         let hit = Hit { action, route, hold: *hold, trace: Vec::new(), defects };
         let (agent, request) = (call.agent.clone(), call.request.clone());
-        let call = Arc::new(Call { agent, request, hit, patience: call.patience });
+        let call = Arc::new(Call { agent, request, hit, rules: call.rules.clone(), patience: call.patience });
         Hold { gate, intent, token: place.token, signals: place.signals, call, waiting_for, expires_at }
     }
 

@@ -84,6 +84,8 @@ pub struct IntentAgent {
 /// Exactly what will be sent.
 #[derive(Debug, Clone)]
 pub struct IntentRequest {
+    /// `https://host:port` of the upstream when it was asked; kept for what people decide.
+    pub origin: Option<String>,
     pub method: String,
     /// Path and query as sent.
     pub target: String,

@@ -25,6 +25,7 @@ use crate::upstream::request::{self, From, Proof};
 use crate::walk::Asking;
 
 /// What sending needs besides the call.
+#[derive(Clone, Copy)]
 pub(crate) struct Way<'a> {
     pub(crate) gateway: &'a Gateway,
     pub(crate) line: &'a Line,
@@ -69,6 +70,10 @@ pub(crate) async fn after_approval(
     approved: Approved,
 ) -> Result<(), Stop> {
     let woken_at = Instant::now();
+    // Headers and secrets as they are now; at another address nothing is sent, as the claim finds.
+    let snapshot = way.gateway.lines.of(way.gateway.gate.rules());
+    let line = snapshot.line(&way.line.name).filter(|line| line.origin == way.line.origin);
+    let way = &Way { line: line.map_or(way.line, |line| line), ..*way };
     let connected = match caller.meanwhile(way.gateway.dialer.fresh(way.line)).await {
         Ok(connected) => connected,
         Err(why) => return Err(approved.unreachable(&why).await.into()),

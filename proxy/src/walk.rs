@@ -259,7 +259,7 @@ async fn ask(
             asking.route = Some(hit.route.clone());
             refuse_upgrade(&request.head)?;
             let patience = hold_for(gateway, snapshot, &agent, &hit, &request, asking);
-            let call = Call { agent, request: Arc::new(request), hit, patience };
+            let call = Call { agent, request: Arc::new(request), hit, rules: rules.clone(), patience };
             Ok(Found::Asked(Box::new(Asked { call, line, came, prefix: mounted.prefix })))
         }
     }

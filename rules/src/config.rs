@@ -315,6 +315,20 @@ pub struct UpstreamUrl {
     pub path: String,
 }
 
+impl UpstreamUrl {
+    /// `https://host:port`: where it is, without the path.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        let scheme = if self.tls { "https" } else { "http" };
+        let host = &self.host;
+        if host.contains(':') {
+            format!("{scheme}://[{host}]:{}", self.port)
+        } else {
+            format!("{scheme}://{host}:{}", self.port)
+        }
+    }
+}
+
 #[derive(Debug, Clone, Default)]
 pub struct UpstreamTls {
     /// PEM file of extra roots for this upstream.

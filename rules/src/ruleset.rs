@@ -10,6 +10,7 @@ use crate::config::{self, Config, Protocol, RiskTier, Unmatched};
 use crate::decision::{Action, Caller, Decision, Step};
 use crate::request::{BodyFraming, Content, Head, Malformed, Request};
 
+mod again;
 mod approvals;
 mod condition;
 mod glob;
@@ -25,6 +26,7 @@ mod table;
 mod title;
 mod view;
 
+pub use again::Misplaced;
 pub use mount::Mounted;
 pub use params::{ParamValue, Params};
 
@@ -216,13 +218,11 @@ impl Ruleset {
         let at = Timestamp::from_microsecond(at).unwrap_or(Timestamp::UNIX_EPOCH);
         let facts = Facts { params: &action.params, tier: action.risk_tier, request, caller, risk: &risk, at };
         let outcome = self.policies.decide(action, upstream, &facts, defects, &self.config.approval);
-        let enforced_there =
-            upstream.and_then(|name| self.config.upstreams.get(name)).is_none_or(|upstream| upstream.enforce);
         Decision {
             verdict: outcome.verdict,
             policy: outcome.policy,
             trace: outcome.trace,
-            observed: !(self.config.enforce && enforced_there && caller.enforce),
+            observed: !self.enforces(upstream, caller.enforce),
             blocked_from: outcome.blocked_from,
             risk,
         }

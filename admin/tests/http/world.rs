@@ -182,7 +182,8 @@ impl World {
         let mounted = rules.mount(listener, &head).unwrap();
         let request = rules::Request::new(head, &mounted, body.to_owned().into()).unwrap();
         let Ok(Routed::Action(hit)) = rules.route(&request) else { panic!("no route") };
-        let call = Call { agent: agent.clone(), request: Arc::new(request), hit, patience: Duration::from_secs(50) };
+        let call =
+            Call { agent: agent.clone(), request: Arc::new(request), hit, rules, patience: Duration::from_secs(50) };
         match self.gate.submit(call).await {
             Submitted::Held(hold) => hold,
             other => panic!("not held: {other:?}"),

@@ -3,18 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rules::decision::Verdict as PolicyVerdict;
+use rules::Ruleset;
+use rules::decision::{Decision, DenyReason, Verdict as PolicyVerdict};
+use rules::ruleset::Misplaced;
 
 use super::Gate;
 use super::decide::GIVEN_UP;
 use super::holds::Signal;
-use super::submit::{by_policy, decide, unavailable};
+use super::submit::{by_policy, decide, decide_as, unavailable};
 use crate::approval::{Verdict, quorum, tally};
 use crate::call::{Call, StoredAnswer};
+use crate::clock::Timestamp;
 use crate::deed::Actor;
 use crate::hold::{Offer, Unwritten};
 use crate::id::IntentId;
-use crate::intent::{Event, State, What};
+use crate::intent::{Event, Intent, State, What};
 use crate::refusal::Refusal;
 use crate::release::{Decided, Released};
 use crate::shown::Shown;
@@ -122,7 +125,7 @@ impl Gate {
             return Err(Refusal::IdempotencyMismatch { intent: id });
         }
         // A rule that rejects now wins over people who approved before.
-        if let PolicyVerdict::Deny { reason, message } = decide(&self.rules(), call, now).verdict {
+        if let Some((reason, message)) = rejected_now(&self.rules(), call, intent, now) {
             let why = Some(message.clone());
             let denied = What::Denied { by: None, email: None, why };
             if let Err(error) = self.inner.store.advance(self.step(id, None, vec![denied], Actor::Gate)).await {
@@ -191,5 +194,27 @@ impl Gate {
 
     pub(crate) fn step(&self, id: IntentId, version: Option<i64>, what: Vec<What>, by: Actor) -> Advance {
         Advance { id, version, what, by, clock: self.inner.clock.clone(), keep: None, forget: false }
+    }
+}
+
+/// What the rules of now say against a call that was recorded earlier: as what it was recorded, and as what
+/// they see in it. What it needs was fixed when it was recorded; only a reject counts.
+fn rejected_now(rules: &Ruleset, call: &Call, intent: &Intent, now: Timestamp) -> Option<(DenyReason, String)> {
+    let denial = |decision: Decision| match decision.verdict {
+        PolicyVerdict::Deny { reason, message } if !decision.observed => Some((reason, message)),
+        _ => None,
+    };
+    if let Some(denial) = denial(decide(rules, call, now)) {
+        return Some(denial);
+    }
+    let origin = intent.request.as_ref().and_then(|request| request.origin.as_deref());
+    match rules.again(&call.request, &call.agent.project, origin) {
+        Ok(None) => None,
+        Ok(Some((request, hit))) => denial(decide_as(rules, &call.agent, &request, &hit, now)),
+        Err(Misplaced::NoRoute) if !rules.enforces(intent.upstream.as_deref(), call.agent.enforce) => None,
+        Err(why) => {
+            let message = format!("Not executed: {why}. Ask again, and it is decided anew.");
+            Some((DenyReason::BlockedByPolicy, message))
+        }
     }
 }

@@ -52,8 +52,7 @@ impl Gate {
 
     async fn decided(&self, call: &Arc<Call>) -> Result<Submitted, Refusal> {
         let now = self.now();
-        let rules = self.rules();
-        let decision = decide(&rules, call, now);
+        let decision = decide(&call.rules, call, now);
         let shown = Shown::of(&call.request);
         if decision.observed {
             return self.release(call, shown, &decision, None, Decided::Observed, now).await;
@@ -238,8 +237,7 @@ impl Gate {
         // What people look at is kept whole; of the rest the digests.
         let whole = matches!(state, State::Pending { .. });
         let id = IntentId::new(now);
-        let rules = self.rules();
-        let facts = facts(call, shown, decision, &state, &rules.config().digest, whole);
+        let facts = facts(call, shown, decision, &state, whole);
         Entry {
             id,
             at: now,
@@ -287,7 +285,17 @@ fn owner(call: &Call) -> Owner {
 
 /// What the rules say of a call at a time.
 pub(crate) fn decide(rules: &rules::Ruleset, call: &Call, now: Timestamp) -> Decision {
-    let (agent, hit) = (&call.agent, &call.hit);
+    decide_as(rules, &call.agent, &call.request, &call.hit, now)
+}
+
+/// The same, of what other rules made of its request.
+pub(crate) fn decide_as(
+    rules: &rules::Ruleset,
+    agent: &Agent,
+    request: &rules::Request,
+    hit: &rules::ruleset::Hit,
+    now: Timestamp,
+) -> Decision {
     let caller = Caller {
         name: agent.name.clone(),
         fingerprint: agent.fingerprint.clone(),
@@ -299,8 +307,8 @@ pub(crate) fn decide(rules: &rules::Ruleset, call: &Call, now: Timestamp) -> Dec
         risk_sensitivity: agent.risk_sensitivity,
         enforce: agent.enforce,
     };
-    let upstream = call.request.upstream.config.name.as_str();
-    rules.decide(&hit.action, Some(upstream), &caller, Some(&call.request), &hit.defects, now.0)
+    let upstream = request.upstream.config.name.as_str();
+    rules.decide(&hit.action, Some(upstream), &caller, Some(request), &hit.defects, now.0)
 }
 
 pub(crate) fn by_policy(reason: DenyReason, intent: Option<IntentId>, message: &str) -> Refusal {
@@ -316,14 +324,7 @@ pub(crate) fn unavailable(intent: Option<IntentId>, error: &StoreError) -> Refus
     Refusal::Unavailable { intent, why: "the gate cannot record this call now".to_owned() }
 }
 
-fn facts<'a>(
-    call: &'a Call,
-    shown: &'a Shown,
-    decision: &'a Decision,
-    state: &State,
-    config: &'a str,
-    whole: bool,
-) -> Facts<'a> {
+fn facts<'a>(call: &'a Call, shown: &'a Shown, decision: &'a Decision, state: &State, whole: bool) -> Facts<'a> {
     let (agent, request, hit) = (&call.agent, &call.request, &call.hit);
     let content_type = request.head.header("content-type");
     let masked = if whole { shown.masked() } else { Vec::new() };
@@ -357,6 +358,7 @@ fn facts<'a>(
         score: decision.risk.score,
         reasons: decision.risk.reasons.iter().map(|reason| (reason.points, reason.why.as_str().into())).collect(),
         request: Some(RequestFacts {
+            origin: whole.then(|| request.upstream.config.url.origin().into()),
             method: request.head.method.as_str().into(),
             target: request.target.as_str().into(),
             headers: masked.into_iter().map(|(name, value)| (name.into(), value.into())).collect(),
@@ -371,7 +373,7 @@ fn facts<'a>(
             Verdict::Require(requirement) if whole => Some(RequirementFacts::of(requirement)),
             _ => None,
         },
-        config: config.into(),
+        config: call.rules.config().digest.as_str().into(),
         metadata: None,
     }
 }

@@ -80,6 +80,8 @@ pub(crate) struct AgentFacts<'a> {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct RequestFacts<'a> {
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) origin: Option<Text<'a>>,
     pub(crate) method: Text<'a>,
     pub(crate) target: Text<'a>,
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
@@ -180,6 +182,7 @@ impl AgentFacts<'_> {
 impl RequestFacts<'_> {
     pub(crate) fn read(&self, body: Option<bytes::Bytes>) -> IntentRequest {
         IntentRequest {
+            origin: self.origin.as_deref().map(str::to_owned),
             method: self.method.to_string(),
             target: self.target.to_string(),
             headers: self.headers.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),

@@ -130,7 +130,7 @@ impl House {
         let rules = self.gate.rules();
         let request = request(&rules, text);
         let Ok(Routed::Action(hit)) = rules.route(&request) else { panic!("no action: {text}") };
-        Call { agent: agent.clone(), request: Arc::new(request), hit, patience: Duration::from_secs(50) }
+        Call { agent: agent.clone(), request: Arc::new(request), hit, rules, patience: Duration::from_secs(50) }
     }
 
     pub async fn submit(&self, text: &str) -> Submitted {

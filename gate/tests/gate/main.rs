@@ -10,4 +10,5 @@ mod held;
 mod life;
 mod policy;
 mod races;
+mod reloads;
 mod trials;
