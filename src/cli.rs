@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Init(InitArgs),
     /// Read the configuration and say what is wrong with it.
     Check(CheckArgs),
+    /// Run the rule tests that stand beside the configuration: this call, that decision.
+    Test(TestArgs),
     /// Print the JSON Schema of the configuration.
     Schema,
     /// The keys that sign permits.
@@ -108,6 +110,18 @@ pub(crate) struct InitArgs {
 pub(crate) struct CheckArgs {
     #[arg(long, value_enum, default_value_t = FindingsFormat::Text)]
     pub(crate) format: FindingsFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TestArgs {
+    /// Files of tests. Default: `*.test.yaml` beside the configuration and in `tests/` there.
+    #[arg(value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// List the routes and policies that no test hits.
+    #[arg(long)]
+    pub(crate) coverage: bool,
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

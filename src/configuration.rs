@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use rules::Ruleset;
 use rules::config::load::{Findings, Optional, Secrets, Source, load};
 use rules::config::{Config, PermitAlgorithm};
@@ -90,20 +89,12 @@ pub(crate) fn located(path: Option<&Path>) -> anyhow::Result<PathBuf> {
     )))
 }
 
-/// The texts of a configuration: one file, or all `*.yaml` and `*.yml` of a folder by name.
+/// The texts of a configuration: one file, or all `*.yaml` and `*.yml` of a folder by name. Rule tests
+/// (`*.test.yaml`) that stand beside them are none of it.
 pub(crate) fn sources(path: &Path) -> anyhow::Result<Vec<Source>> {
     let mut files = Vec::new();
     if path.is_dir() {
-        let entries =
-            std::fs::read_dir(path).map_err(|error| exit::configuration(format!("{}: {error}", path.display())))?;
-        for entry in entries {
-            let file = entry.context("reading the configuration's folder")?.path();
-            let hidden = file.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-            let yaml = file.extension().is_some_and(|ending| ending == "yaml" || ending == "yml");
-            if yaml && !hidden && file.is_file() {
-                files.push(file);
-            }
-        }
+        files.extend(entries(path)?.into_iter().filter(|file| is_yaml(file) && !holds_tests(file)));
         files.sort();
         if files.is_empty() {
             return Err(exit::configuration(format!("there is no *.yaml in {}", path.display())));
@@ -111,17 +102,40 @@ pub(crate) fn sources(path: &Path) -> anyhow::Result<Vec<Source>> {
     } else {
         files.push(path.to_path_buf());
     }
-    files
-        .into_iter()
-        .map(|file| {
-            let text = std::fs::read_to_string(&file)
-                .map_err(|error| exit::configuration(format!("{}: {error}", file.display())))?;
-            Ok(Source { name: file.display().to_string(), text })
-        })
-        .collect()
+    files.iter().map(|file| source(file)).collect()
 }
 
-fn folder_of(path: &Path) -> PathBuf {
+/// One file.
+pub(crate) fn source(file: &Path) -> anyhow::Result<Source> {
+    let text =
+        std::fs::read_to_string(file).map_err(|error| exit::configuration(format!("{}: {error}", file.display())))?;
+    Ok(Source { name: file.display().to_string(), text })
+}
+
+/// The files of a folder that are not hidden.
+pub(crate) fn entries(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let unreadable = |error: std::io::Error| exit::configuration(format!("{}: {error}", folder.display()));
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let file = entry.map_err(unreadable)?.path();
+        let hidden = file.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        if !hidden && file.is_file() {
+            files.push(file);
+        }
+    }
+    Ok(files)
+}
+
+fn is_yaml(file: &Path) -> bool {
+    file.extension().is_some_and(|ending| ending == "yaml" || ending == "yml")
+}
+
+/// `*.test.yaml`: tests of the rules, not rules.
+pub(crate) fn holds_tests(file: &Path) -> bool {
+    is_yaml(file) && file.file_stem().is_some_and(|stem| Path::new(stem).extension().is_some_and(|it| it == "test"))
+}
+
+pub(crate) fn folder_of(path: &Path) -> PathBuf {
     if path.is_dir() {
         return path.to_path_buf();
     }

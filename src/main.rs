@@ -21,6 +21,7 @@ mod projects;
 mod schema;
 mod serve;
 mod signing_keys;
+mod test;
 mod users;
 
 use cli::{Cli, Command};
@@ -53,6 +54,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Demo(args) => demo::run(args).await,
         Command::Init(args) => init::run(config.as_deref(), &args).await,
         Command::Check(args) => check::run(config.as_deref(), &args),
+        Command::Test(args) => test::run(config.as_deref(), &args),
         Command::Schema => schema::run(),
         Command::SigningKeys(command) => signing_keys::run(config.as_deref(), &command),
         Command::Projects(command) => projects::run(config.as_deref(), command).await,

@@ -4,6 +4,7 @@
 //! Secrets that the files name (`${ENV}`, `file:`) are resolved by the caller through
 //! [`load::Secrets`]; checking needs none.
 
+pub(crate) mod cases;
 mod check;
 mod fault;
 mod findings;

@@ -5,10 +5,12 @@
 //!   that is matched, shown, digested, signed and sent.
 //! - [`ruleset`]: a configuration compiled for deciding: [`Ruleset::mount`], [`Ruleset::route`],
 //!   [`Ruleset::decide`].
+//! - [`cases`]: rule tests: what a call should come to, and what it does come to.
 //!
 //! INVARIANT: nothing here reads a file, an environment variable or the time; all of it comes in as
 //! arguments, so the same inputs give the same decision anywhere, any time.
 
+pub mod cases;
 pub mod config;
 pub mod decision;
 pub mod request;

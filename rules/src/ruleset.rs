@@ -24,11 +24,13 @@ mod route;
 mod schedule;
 mod table;
 mod title;
+mod trial;
 mod view;
 
 pub use again::Misplaced;
 pub use mount::Mounted;
 pub use params::{ParamValue, Params};
+pub use trial::{End, Trial, Walk};
 
 use condition::Facts;
 use mount::Mounts;

@@ -66,6 +66,28 @@ impl Node {
         }
     }
 
+    /// The value as a JSON text, numbers as they are written. `None`: JSON has no such number.
+    pub(super) fn json(&self) -> Option<String> {
+        Some(match &self.kind {
+            Kind::Null => "null".to_owned(),
+            Kind::Bool(value) => value.to_string(),
+            Kind::Number(text) if serde_json::from_str::<serde_json::Number>(text).is_ok() => text.clone(),
+            Kind::Number(text) => text.parse::<i64>().ok()?.to_string(),
+            Kind::Text(text) => serde_json::Value::from(text.as_str()).to_string(),
+            Kind::List(items) => {
+                let items: Option<Vec<String>> = items.iter().map(Node::json).collect();
+                format!("[{}]", items?.join(","))
+            }
+            Kind::Map(entries) => {
+                let member = |(key, value): &(Key, Node)| {
+                    Some(format!("{}:{}", serde_json::Value::from(key.name.as_str()), value.json()?))
+                };
+                let members: Option<Vec<String>> = entries.iter().map(member).collect();
+                format!("{{{}}}", members?.join(","))
+            }
+        })
+    }
+
     /// Marks of the values that nothing is known of.
     pub(super) fn unresolved(&self, marks: &mut HashSet<Mark>) {
         match &self.kind {

@@ -7,7 +7,7 @@
 //!
 //! Names that begin with `$` are asked for by the types in [`super::raw::values`]: `$at` adds the place,
 //! `$shape` chooses an enum's variant by what stands there (`text`, `list`, `map`, else `other`), `$plain`
-//! takes numbers and booleans as they are written.
+//! takes numbers and booleans as they are written, `$json` the whole value as a JSON text.
 
 use std::cell::RefCell;
 
@@ -189,6 +189,10 @@ impl<'de> de::Deserializer<'de> for Given<'_, '_, '_> {
                 Kind::Bool(value) => visitor.visit_str(if *value { "true" } else { "false" }),
                 Kind::Number(text) | Kind::Text(text) => visitor.visit_str(text),
                 _ => Err(self.wrong(&"a text")),
+            },
+            "$json" => match self.node.json() {
+                Some(text) => visitor.visit_str(&text),
+                None => Err(Fault::expected("expected a value that JSON can carry").at(self.node)),
             },
             _ => visitor.visit_newtype_struct(self),
         }

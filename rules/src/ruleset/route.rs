@@ -283,6 +283,22 @@ impl Routes {
         Ok(Taken::None(trace))
     }
 
+    /// Which route [`Routes::take`] takes, by its position in the configuration.
+    ///
+    /// # Errors
+    /// As there.
+    pub(super) fn position(&self, path: &str, view: &mut View<'_>) -> Result<Option<usize>, Malformed> {
+        let segments = path::segments(path);
+        let message = if let Content::Mcp(message) = view.content() { Some(message) } else { None };
+        for (rule, _) in self.candidates(&view.head.method, &segments, message.and_then(|message| message.tool())) {
+            let only_holds = message.is_some_and(|message| message.is_protocol()) && !rule.names_method();
+            if !only_holds && rule.head_misses(view)?.is_none() && rule.body_misses(view)?.is_none() {
+                return Ok(Some(rule.route));
+            }
+        }
+        Ok(None)
+    }
+
     fn candidates(
         &self,
         method: &str,
