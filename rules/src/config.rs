@@ -399,7 +399,38 @@ pub struct Match {
     /// JSON pointer to the value wanted (a string is a glob over the string).
     pub body: IndexMap<String, serde_json::Value>,
     pub form: IndexMap<String, String>,
+    pub graphql: Option<GraphQlMatch>,
     pub mcp: Option<McpMatch>,
+}
+
+/// A root field of a GraphQL operation.
+#[derive(Debug, Clone, Default)]
+pub struct GraphQlMatch {
+    /// `None`: of any kind.
+    pub operation: Option<Operation>,
+    /// Glob over the field's name (never its alias).
+    pub field: Option<String>,
+}
+
+/// What a GraphQL operation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Operation {
+    #[default]
+    Query,
+    Mutation,
+    Subscription,
+}
+
+impl Operation {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Operation::Query => "query",
+            Operation::Mutation => "mutation",
+            Operation::Subscription => "subscription",
+        }
+    }
 }
 
 #[derive(Debug, Clone, Default)]
@@ -420,7 +451,7 @@ pub struct Param {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ParamSource {
-    /// RFC 6901 pointer into the JSON body (MCP: into the tool's arguments).
+    /// RFC 6901 pointer into the JSON body (MCP: into the tool's arguments; GraphQL: into the field's).
     Json(String),
     Path(String),
     Query(String),

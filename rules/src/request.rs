@@ -15,12 +15,14 @@ use crate::ruleset::Upstream;
 mod content;
 mod digest;
 pub mod form;
+pub mod graphql;
 mod head;
 mod headers;
 mod host;
 pub mod json;
 pub mod mcp;
 mod media_type;
+pub mod multipart;
 pub mod pairs;
 mod target;
 
@@ -147,6 +149,10 @@ pub enum Content {
     Json(json::Document),
     /// `application/x-www-form-urlencoded`, decoded, in order.
     Form(Vec<(String, String)>),
+    /// `multipart/form-data`, in order.
+    Multipart(Vec<multipart::Part>),
+    /// The operation of a GraphQL request.
+    GraphQl(graphql::Call),
     /// A JSON-RPC message of an MCP upstream.
     Mcp(mcp::Message),
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::config::load::{Finding, Findings, Severity};
 use crate::config::{self, Config, Protocol, RiskTier, Unmatched};
 use crate::decision::{Action, Caller, Decision, Step};
-use crate::request::{BodyFraming, Content, Head, Malformed, Request};
+use crate::request::{BodyFraming, Content, Head, Malformed, Request, graphql};
 
 mod again;
 mod approvals;
@@ -111,6 +111,8 @@ pub(crate) struct Looks {
     pub(crate) form: bool,
     /// A rule names the content type, so it knows what an `application/...+json` is.
     pub(crate) other_json: bool,
+    /// A rule reads what comes here as GraphQL, so all of it is.
+    pub(crate) graphql: bool,
 }
 
 impl Ruleset {
@@ -165,6 +167,8 @@ impl Ruleset {
         } else if upstream.is_mcp_stream(head, &mounted.path) {
             // Whether a body follows shows only when it is read; one that is empty streams all the same.
             head.body_framing == BodyFraming::None
+        } else if upstream.routes.is_graphql(&mounted.path) && graphql::may_ask(head) {
+            false
         } else {
             let mut view = View::new(head, &Content::Opaque);
             let unmatched = upstream.config.unmatched != Unmatched::RequireApproval;
@@ -280,6 +284,10 @@ fn unmatched(request: &Request, mut trace: Vec<Step>) -> Hit {
             (Some(method), None) => method.clone(),
             (None, _) => request.path.clone(),
         },
+        Content::GraphQl(call) => {
+            let fields: Vec<String> = call.fields.iter().map(ToString::to_string).collect();
+            format!("{} {}", call.operation.as_str(), fields.join(", "))
+        }
         _ => format!("{} {}", request.head.method, request.path),
     };
     let name = format!("unmatched_{}", route::snake_case(upstream));

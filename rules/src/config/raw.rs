@@ -16,7 +16,7 @@ use serde::Deserialize;
 pub(super) use gate::{Admin, Approval, Hold, HoldTime, Limits, Permit, Proxy, Record, Sync, Tls};
 pub(super) use people::{Agent, Project, Projects, Unregistered};
 pub(super) use policy::{AnySource, AnyTier, Approvals, Confirm, Policy, Schedule, Tier, Tiers};
-pub(super) use route::{Match, Mcp, Param, Route, RouteMatch};
+pub(super) use route::{GraphQl, Match, Mcp, Param, Route, RouteMatch};
 pub(super) use upstream::{Case, Headers, Listen, Slash, Upgrade, Upstream, UpstreamTls};
 pub(super) use values::{At, Duration, Named, OneOrMany, Size};
 

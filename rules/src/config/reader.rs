@@ -21,8 +21,7 @@ use super::load::{Finding, Source};
 use super::node::{Key, Kind, Mark, Node};
 
 /// Keys that the design has and nothing enforces yet: refused by name, so that nobody relies on them.
-const NOT_YET: [(&str, &str, &str); 4] = [
-    ("Match", "graphql", "GraphQL matches are not supported yet"),
+const NOT_YET: [(&str, &str, &str); 3] = [
     ("Tier", "when", "a tier cannot look at conditions"),
     ("Tier", "schedule", "a tier cannot keep a schedule"),
     ("Tier", "priority", "a tier is always the last policy"),

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::media_type::{self, MediaType};
-use super::{Content, Head, Malformed, Request, digest, form, json, mcp, target};
+use super::{Content, Head, Malformed, Request, digest, form, graphql, json, mcp, multipart, target};
 use crate::config::Protocol;
 use crate::ruleset::{Looks, Mounted};
 
@@ -24,6 +24,8 @@ impl Request {
                 return Err(Malformed::new(415, "MCP messages are application/json", "header content-type"));
             }
             Content::Mcp(mcp::Message::read(&body, &head)?)
+        } else if looks.graphql {
+            graphql::read(&head, || declared(&head), &body)?.map_or(Content::Opaque, Content::GraphQl)
         } else if body.is_empty() || !(looks.json || looks.form) {
             Content::Opaque
         } else {
@@ -76,11 +78,12 @@ fn read(head: &Head, body: &Bytes, looks: Looks) -> Result<Content, Malformed> {
             Ok(Content::Json(json::Document::read(body.clone())?))
         }
         MediaType::Form if looks.form => Ok(Content::Form(form::parse(body)?)),
+        MediaType::Multipart { boundary } if looks.form => Ok(Content::Multipart(multipart::parse(body, &boundary)?)),
         _ => {
             let wanted = match (looks.json, looks.form) {
-                (true, true) => "application/json or application/x-www-form-urlencoded",
+                (true, true) => "application/json, application/x-www-form-urlencoded or multipart/form-data",
                 (true, false) => "application/json",
-                _ => "application/x-www-form-urlencoded",
+                _ => "application/x-www-form-urlencoded or multipart/form-data",
             };
             Err(Malformed::new(415, format!("rules look into this body: send it as {wanted}"), "header content-type"))
         }
@@ -96,7 +99,7 @@ fn declared(head: &Head) -> Result<MediaType, Malformed> {
     let unknown = |what: &str| Malformed::new(415, what, "header content-type");
     let value = head.header("content-type").ok_or_else(|| unknown("rules look into this body: say its media type"))?;
     let value = std::str::from_utf8(value).map_err(|_| unknown("not a media type"))?;
-    media_type::read(value).ok_or_else(|| unknown("not a media type in UTF-8"))
+    media_type::read(value).map_err(unknown)
 }
 
 /// An upstream that is mounted whole gets no slash after its own path.

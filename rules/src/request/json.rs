@@ -79,6 +79,19 @@ impl Json {
         Ok(Some(value))
     }
 
+    /// Whether a list stands where the pointer names a key.
+    #[must_use]
+    pub fn meets_list(&self, pointer: &Pointer) -> bool {
+        let mut value = self;
+        for token in pointer.tokens() {
+            match value.step(token) {
+                Some(next) => value = next,
+                None => return matches!(value, Json::List(_)) && pointer::index(token).is_none(),
+            }
+        }
+        false
+    }
+
     fn step(&self, token: &str) -> Option<&Json> {
         match self {
             Json::Object(_) => self.member(token),

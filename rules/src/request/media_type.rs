@@ -1,42 +1,66 @@
 //! `Content-Type`, as far as it decides how a body is read.
 
 /// How the body says it is to be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum MediaType {
     Json,
     /// `application/...+json`: JSON, but what its values mean is the type's affair.
     OtherJson,
     Form,
+    /// `multipart/form-data`.
+    Multipart {
+        boundary: String,
+    },
+    /// Another `multipart/...`.
+    OtherMultipart,
     Other,
 }
 
-/// `None`: it is no media type, or names a charset other than UTF-8.
-pub(super) fn read(value: &str) -> Option<MediaType> {
+/// # Errors
+/// It is no media type, names a charset other than UTF-8, or a multipart without a boundary.
+pub(super) fn read(value: &str) -> Result<MediaType, &'static str> {
+    const NONE: &str = "not a media type";
     let mut parts = value.split(';');
-    let essence = parts.next()?.trim().to_ascii_lowercase();
-    let (kind, subtype) = essence.split_once('/')?;
+    let essence = parts.next().unwrap_or_default().trim().to_ascii_lowercase();
+    let (kind, subtype) = essence.split_once('/').ok_or(NONE)?;
     let token = |text: &str| !text.is_empty() && text.bytes().all(super::headers::is_token);
     if !token(kind) || !token(subtype) {
-        return None;
+        return Err(NONE);
     }
-    let mut charsets = 0;
+    let (mut charset, mut boundary) = (None, None);
     for parameter in parts.map(str::trim).filter(|parameter| !parameter.is_empty()) {
-        let (name, value) = parameter.split_once('=')?;
+        let (name, value) = parameter.split_once('=').ok_or(NONE)?;
         if !token(name) {
-            return None;
+            return Err(NONE);
         }
-        if name.eq_ignore_ascii_case("charset") {
-            charsets += 1;
-            let value = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
-            if charsets > 1 || !(value.eq_ignore_ascii_case("utf-8") || value.eq_ignore_ascii_case("us-ascii")) {
-                return None;
-            }
+        let value = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
+        let before = match name.to_ascii_lowercase().as_str() {
+            "charset" => charset.replace(value),
+            "boundary" => boundary.replace(value),
+            _ => None,
+        };
+        if before.is_some() {
+            return Err("a media type that names its charset or boundary twice");
         }
     }
-    Some(match (kind, subtype) {
+    if charset.is_some_and(|name| !(name.eq_ignore_ascii_case("utf-8") || name.eq_ignore_ascii_case("us-ascii"))) {
+        return Err("not a media type in UTF-8");
+    }
+    Ok(match (kind, subtype) {
         ("application", "json") => MediaType::Json,
         ("application", "x-www-form-urlencoded") => MediaType::Form,
         ("application", _) if subtype.ends_with("+json") => MediaType::OtherJson,
+        ("multipart", "form-data") => {
+            let boundary = boundary.filter(|boundary| is_boundary(boundary));
+            MediaType::Multipart { boundary: boundary.ok_or("a multipart without a boundary that can be read")?.into() }
+        }
+        ("multipart", _) => MediaType::OtherMultipart,
         _ => MediaType::Other,
     })
+}
+
+/// RFC 2046, section 5.1.1, without the space and what stands for something elsewhere.
+fn is_boundary(text: &str) -> bool {
+    (1..=70).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"'()+_,-./:=?".contains(&byte))
 }

@@ -39,11 +39,23 @@ pub fn one<'p, N: AsRef<str>, V: AsRef<str>>(
     name: &str,
     place: &str,
 ) -> Result<Option<&'p str>, Malformed> {
+    let at = place_of(pairs.iter().map(|(key, _)| key.as_ref()), name, place)?;
+    Ok(at.and_then(|at| pairs.get(at)).map(|(_, value)| value.as_ref()))
+}
+
+/// Where a name that a rule looks at stands among all names.
+///
+/// # Errors
+/// As of [`one`].
+pub(super) fn place_of<'n>(
+    names: impl Iterator<Item = &'n str>,
+    name: &str,
+    place: &str,
+) -> Result<Option<usize>, Malformed> {
     let mut found = None;
-    for (key, value) in pairs {
-        let key = key.as_ref();
+    for (at, key) in names.enumerate() {
         if key == name {
-            if found.replace(value.as_ref()).is_some() {
+            if found.replace(at).is_some() {
                 return Err(Malformed::bad("sent more than once", format!("{place} {name}")));
             }
         } else if plain(key) == plain(name) {

@@ -3,11 +3,14 @@
 use std::borrow::Cow;
 
 use indexmap::IndexMap;
+use indexmap::map::Entry;
 use rust_decimal::Decimal;
 
-use super::view::View;
+use super::view::{FormField, View};
 use crate::config::{self, ParamSource, ParamType};
+use crate::request::graphql::Call;
 use crate::request::json::{Json, Pointer, same_number};
+use crate::request::multipart::{File, Part, Value};
 use crate::request::{Content, Malformed};
 
 /// Extracted parameters, in the route's order.
@@ -146,9 +149,11 @@ impl ParamRule {
                 Some(value) => value.to_owned().into(),
                 None => return Ok(Err("missing".to_owned())),
             },
-            Source::Form(name) => match view.form(name)? {
-                Some(value) => value.to_owned().into(),
-                None => return Ok(Err("missing".to_owned())),
+            Source::Form(name) => match (view.form(name)?, self.kind) {
+                (Some(FormField::File(file)), Some(ParamType::Object)) => return Ok(Ok(of_file(file))),
+                (Some(FormField::File(_)), _) => return Err(a_file(name)),
+                (Some(FormField::Text(value)), _) => value.to_owned().into(),
+                (None, _) => return Ok(Err("missing".to_owned())),
             },
         };
         Ok(from_text(&text, self.kind))
@@ -183,9 +188,12 @@ pub(super) fn extract(
             Err(why) => defects.push(format!("parameter {name}: {why}")),
         }
     }
-    if let Content::Mcp(message) = view.content()
-        && let Some(Json::Object(arguments)) = message.arguments()
-    {
+    let arguments = match view.content() {
+        Content::Mcp(message) => message.arguments(),
+        Content::GraphQl(_) => view.field().map(|field| &field.arguments),
+        _ => None,
+    };
+    if let Some(Json::Object(arguments)) = arguments {
         for (name, json) in arguments.iter().filter(|(name, _)| !ruled(name)) {
             match ParamValue::from_json(json) {
                 Ok(value) => {
@@ -195,7 +203,84 @@ pub(super) fn extract(
             }
         }
     }
+    if let Content::Multipart(parts) = view.content() {
+        show_parts(parts, rules, &mut params);
+    }
     Ok((params, defects))
+}
+
+/// Of several root fields that take one route: what they agree on stays as it is; where they differ, each
+/// one's value stands in a list, and no policy may take that for the value.
+pub(super) fn together(each: &[Params], defects: &mut Vec<String>) -> Params {
+    let mut together = Params::new();
+    for name in each.iter().flat_map(Params::keys) {
+        if together.contains_key(name) {
+            continue;
+        }
+        let values: Vec<Option<&ParamValue>> = each.iter().map(|params| params.get(name)).collect();
+        let value = match values.as_slice() {
+            [Some(first), rest @ ..] if rest.iter().all(|value| *value == Some(*first)) => (*first).clone(),
+            _ => {
+                defects.push(format!("parameter {}: the root fields give it several values", name.escape_debug()));
+                ParamValue::List(values.into_iter().map(|value| value.cloned().unwrap_or(ParamValue::Null)).collect())
+            }
+        };
+        together.insert(name.clone(), value);
+    }
+    together
+}
+
+/// Shows people what a GraphQL call is. The dot keeps it apart from arguments.
+pub(super) fn show_operation(call: &Call, params: &mut Params) {
+    let operation = match &call.name {
+        Some(name) => format!("{} {name}", call.operation.as_str()),
+        None => call.operation.as_str().to_owned(),
+    };
+    let fields = call.fields.iter().map(|field| ParamValue::String(field.to_string())).collect();
+    params.insert("graphql.operation".to_owned(), ParamValue::String(operation));
+    params.insert("graphql.fields".to_owned(), ParamValue::List(fields));
+}
+
+/// A file as a parameter: what is known without looking into it.
+fn of_file(file: &File) -> ParamValue {
+    let text = |text: &str| ParamValue::String(text.to_owned());
+    let content_type = file.content_type.as_deref().map_or(ParamValue::Null, text);
+    let size = i64::try_from(file.size).map_or(ParamValue::Null, ParamValue::Integer);
+    ParamValue::Object(vec![
+        ("filename".to_owned(), text(&file.filename)),
+        ("content_type".to_owned(), content_type),
+        ("size".to_owned(), size),
+        ("digest".to_owned(), text(&file.digest)),
+    ])
+}
+
+/// A rule wants a field's text: servers differ on whether a part with a file name is such a field.
+pub(super) fn a_file(name: &str) -> Malformed {
+    Malformed::bad("a file, where a rule looks for a field", format!("form {name}"))
+}
+
+/// Shows people the parts that no parameter names. The dot keeps them apart from what rules look at.
+fn show_parts(parts: &[Part], rules: &[ParamRule], params: &mut Params) {
+    /// Longer fields are in the body that people are shown, or are told by their digest.
+    const LONGEST: usize = 1000;
+    let ruled = |name: &str| rules.iter().any(|rule| matches!(&rule.source, Source::Form(form) if form == name));
+    for part in parts.iter().filter(|part| !ruled(&part.name)) {
+        let value = match &part.value {
+            Value::Text(text) if text.len() <= LONGEST => ParamValue::String(text.replace('\0', "\u{fffd}")),
+            Value::Text(text) => ParamValue::String(format!("{} bytes of text", text.len())),
+            Value::File(file) => of_file(file),
+        };
+        match params.entry(format!("form.{}", part.name)) {
+            Entry::Vacant(place) => drop(place.insert(value)),
+            Entry::Occupied(mut place) => match place.get_mut() {
+                ParamValue::List(values) => values.push(value),
+                single => {
+                    let first = std::mem::replace(single, ParamValue::Null);
+                    *single = ParamValue::List(vec![first, value]);
+                }
+            },
+        }
+    }
 }
 
 pub(super) fn from_json(json: &Json, kind: Option<ParamType>) -> Result<ParamValue, String> {

@@ -12,12 +12,12 @@ use super::glob::Glob;
 use super::params::{self, ParamRule, Source};
 use super::path::{self, Narrows, Template};
 use super::problem::Problems;
-use super::table::PathTable;
+use super::table::{Key, PathTable};
 use super::title::Title;
-use super::view::View;
-use super::{Hit, Looks};
+use super::view::{FormField, View};
+use super::{Hit, Looks, Params};
 use crate::config::load::Severity;
-use crate::config::{self, RiskTier};
+use crate::config::{self, Operation, RiskTier};
 use crate::decision::{Action, Step};
 use crate::request::json::{Json, Pointer};
 use crate::request::{Content, Malformed};
@@ -58,6 +58,7 @@ pub(super) struct Rule {
     head: Vec<Named>,
     body: Vec<(Pointer, Wanted)>,
     form: Vec<(String, Glob)>,
+    graphql: Option<GraphQl>,
     mcp: Option<Mcp>,
     /// The match says which path, and not any.
     names_path: bool,
@@ -77,6 +78,12 @@ enum Wanted {
 }
 
 #[derive(Debug)]
+struct GraphQl {
+    operation: Option<Operation>,
+    field: Option<Glob>,
+}
+
+#[derive(Debug)]
 struct Mcp {
     tool: Option<Glob>,
     method: Option<Glob>,
@@ -88,8 +95,8 @@ struct Mcp {
 pub(super) struct Rank {
     /// Literal before capture before `*` before `**`, segment by segment.
     path: Vec<Narrows>,
-    /// A tool named in full before a glob with a longer start before a shorter one before none.
-    tool: (bool, Reverse<usize>),
+    /// A tool or GraphQL field named in full before a glob with a longer start before a shorter one before none.
+    name: (bool, Reverse<usize>),
     /// A named method before any; `HEAD` itself before the `GET` it follows.
     method: u8,
     /// More conditions before fewer.
@@ -107,6 +114,8 @@ enum Miss<'a> {
     Header(&'a str),
     Body(&'a Pointer),
     Form(&'a str),
+    Operation,
+    Field,
     Tool,
     Method,
     Uri,
@@ -119,6 +128,8 @@ impl fmt::Display for Miss<'_> {
             Miss::Header(name) => write!(f, "header {name} differs"),
             Miss::Body(pointer) => write!(f, "body at {pointer} differs"),
             Miss::Form(name) => write!(f, "form {name} differs"),
+            Miss::Operation => f.write_str("another operation"),
+            Miss::Field => f.write_str("another field"),
             Miss::Tool => f.write_str("another tool"),
             Miss::Method => f.write_str("another method"),
             Miss::Uri => f.write_str("another uri"),
@@ -177,7 +188,8 @@ impl Routes {
         let mut table = PathTable::new(fold_case);
         let mut rules = Vec::with_capacity(ranked.len());
         for (at, (_, rule)) in ranked.into_iter().enumerate() {
-            table.insert(&rule.template, rule.one_tool(), at);
+            let key = Key { name: rule.one_name(), graphql: rule.graphql.is_some() };
+            table.insert(&rule.template, key, at);
             rules.push(rule);
         }
         Routes { routes, rules, table, fold_case }
@@ -185,8 +197,9 @@ impl Routes {
 
     /// What rules that this method and path could take look at in a body.
     pub(super) fn looks(&self, method: &str, path: &str) -> Looks {
-        let mut looks = Looks::default();
-        for (rule, route) in self.candidates(method, &path::segments(path), None) {
+        let segments = path::segments(path);
+        let mut looks = Looks { graphql: self.table.is_graphql(&segments), ..Looks::default() };
+        for (rule, route) in self.candidates(method, &segments, None) {
             let params = |wanted: fn(&Source) -> bool| route.params.iter().any(|param| wanted(&param.source));
             let json = !rule.body.is_empty() || params(|source| matches!(source, Source::Json(_)));
             looks.json |= json;
@@ -195,6 +208,11 @@ impl Routes {
                 json && rule.head.iter().any(|named| matches!(named, Named::Header(name, _) if name == "content-type"));
         }
         looks
+    }
+
+    /// Whether a rule for GraphQL stands at this path, whatever its method.
+    pub(super) fn is_graphql(&self, path: &str) -> bool {
+        self.table.is_graphql(&path::segments(path))
     }
 
     /// Whether a rule for MCP names this path.
@@ -208,6 +226,10 @@ impl Routes {
     /// What cannot be read is left to [`Routes::take`], which says so.
     pub(super) fn can_stream(&self, path: &str, view: &mut View<'_>) -> Option<bool> {
         for (rule, route) in self.candidates(&view.head.method, &path::segments(path), None) {
+            if rule.graphql.is_some() {
+                // What asks for an operation is not asked here.
+                continue;
+            }
             match rule.head_misses(view) {
                 Ok(Some(_)) => {}
                 Ok(None) => return Some(route.pass && rule.body.is_empty() && rule.form.is_empty()),
@@ -229,17 +251,77 @@ impl Routes {
             .is_some_and(|(_, route)| route.hide)
     }
 
-    /// The first rule in order of precedence that matches.
+    /// The first rule in order of precedence that matches. Of a GraphQL call all root fields must take the
+    /// same route.
     ///
     /// # Errors
     /// What a rule looks at can be read in more than one way.
     pub(super) fn take(&self, path: &str, view: &mut View<'_>) -> Result<Taken<'_>, Malformed> {
+        let segments = path::segments(path);
+        let mut trace = Vec::new();
+        let call = if let Content::GraphQl(call) = view.content() { Some(call) } else { None };
+        let Some(call) = call else {
+            let Some((rule, route)) = self.first(&segments, view, &mut trace)? else { return Ok(Taken::None(trace)) };
+            return match Self::without_action(route) {
+                Some(taken) => Ok(taken),
+                None => {
+                    let (params, defects) = self.params(&segments, rule, route, view)?;
+                    Ok(Taken::Hit(Box::new(hit(rule, route, view, trace, params, defects))))
+                }
+            };
+        };
+        let mut taken: Option<Option<(&Rule, &Route)>> = None;
+        let (mut each, mut defects) = (Vec::with_capacity(call.fields.len()), Vec::new());
+        for field in &call.fields {
+            view.look_at(field);
+            let found = self.first(&segments, view, &mut trace)?;
+            let at = |found: &Option<(&Rule, &Route)>| found.map(|(rule, _)| rule.route);
+            match &taken {
+                Some(before) if at(before) != at(&found) => {
+                    let what = "its root fields take different routes: send each in a request of its own";
+                    return Err(Malformed::bad(what, format!("{} {field}", call.operation.as_str())));
+                }
+                Some(_) => {}
+                None => taken = Some(found),
+            }
+            if let Some((rule, route)) = found.filter(|(_, route)| !route.pass && !route.hide) {
+                let (params, of_field) = self.params(&segments, rule, route, view)?;
+                each.push(params);
+                defects.extend(of_field);
+            }
+        }
+        let Some((rule, route)) = taken.flatten() else { return Ok(Taken::None(trace)) };
+        if let Some(taken) = Self::without_action(route) {
+            return Ok(taken);
+        }
+        let mut params = params::together(&each, &mut defects);
+        params::show_operation(call, &mut params);
+        let mut hit = hit(rule, route, view, trace, params, defects);
+        if call.fields.len() > 1 {
+            hit.action.title.push_str(&format!(" ({} root fields)", call.fields.len()));
+        }
+        Ok(Taken::Hit(Box::new(hit)))
+    }
+
+    fn without_action<'a>(route: &'a Route) -> Option<Taken<'a>> {
+        match route {
+            Route { hide: true, .. } => Some(Taken::Hidden),
+            Route { pass: true, .. } => Some(Taken::Pass(route)),
+            _ => None,
+        }
+    }
+
+    fn first(
+        &self,
+        segments: &[Cow<'_, str>],
+        view: &mut View<'_>,
+        trace: &mut Vec<Step>,
+    ) -> Result<Option<(&Rule, &Route)>, Malformed> {
         /// Nobody reads on after so many lines.
         const LONGEST_TRACE: usize = 20;
-        let segments = path::segments(path);
         let message = if let Content::Mcp(message) = view.content() { Some(message) } else { None };
-        let mut trace = Vec::new();
-        for (rule, route) in self.candidates(&view.head.method, &segments, message.and_then(|message| message.tool())) {
+        let name = message.and_then(|message| message.tool()).or(view.field().map(|field| field.name.as_str()));
+        for (rule, route) in self.candidates(&view.head.method, segments, name) {
             // What only holds a session together is for routes that name its method.
             if message.is_some_and(|message| message.is_protocol()) && !rule.names_method() {
                 continue;
@@ -248,39 +330,26 @@ impl Routes {
                 None => rule.body_misses(view)?,
                 miss => miss,
             };
-            if let Some(miss) = miss {
-                if trace.len() < LONGEST_TRACE {
+            match miss {
+                None => return Ok(Some((rule, route))),
+                Some(miss) if trace.len() < LONGEST_TRACE => {
                     trace.push(Step { what: format!("route {}", rule.name), matched: false, detail: miss.to_string() });
                 }
-                continue;
+                Some(_) => {}
             }
-            if route.hide {
-                return Ok(Taken::Hidden);
-            }
-            if route.pass {
-                return Ok(Taken::Pass(route));
-            }
-            let captures = rule.template.captures(&segments, self.fold_case).unwrap_or_default();
-            let (params, defects) = params::extract(&route.params, &captures, view)?;
-            let name = match (&route.action, message.and_then(|message| message.name.as_deref())) {
-                (Some(action), _) => action.clone(),
-                (None, Some(name)) => snake_case(name),
-                (None, None) => snake_case(&rule.name),
-            };
-            trace.push(Step { what: ["route ", &rule.name].concat(), matched: true, detail: name.clone() });
-            let title = match &route.title {
-                Some(title) => title.render(&params),
-                None => default_title(&name),
-            };
-            return Ok(Taken::Hit(Box::new(Hit {
-                action: Action { name, risk_tier: route.risk_tier, title, params },
-                route: rule.name.clone(),
-                hold: route.hold,
-                trace,
-                defects,
-            })));
         }
-        Ok(Taken::None(trace))
+        Ok(None)
+    }
+
+    fn params(
+        &self,
+        segments: &[Cow<'_, str>],
+        rule: &Rule,
+        route: &Route,
+        view: &mut View<'_>,
+    ) -> Result<(Params, Vec<String>), Malformed> {
+        let captures = rule.template.captures(segments, self.fold_case).unwrap_or_default();
+        params::extract(&route.params, &captures, view)
     }
 
     /// Which route [`Routes::take`] takes, by its position in the configuration.
@@ -303,9 +372,9 @@ impl Routes {
         &self,
         method: &str,
         path: &[Cow<'_, str>],
-        tool: Option<&str>,
+        name: Option<&str>,
     ) -> impl Iterator<Item = (&Rule, &Route)> {
-        let rules = self.table.find(path, tool).into_iter().filter_map(|at| self.rules.get(at));
+        let rules = self.table.find(path, name).into_iter().filter_map(|at| self.rules.get(at));
         rules
             .filter(move |rule| rule.takes_method(method))
             .filter_map(|rule| self.routes.get(rule.route).map(|route| (rule, route)))
@@ -332,6 +401,10 @@ impl Rule {
             method: compiled(&mcp.method),
             uri: compiled(&mcp.uri),
         });
+        let graphql = given
+            .graphql
+            .as_ref()
+            .map(|graphql| GraphQl { operation: graphql.operation, field: compiled(&graphql.field) });
         Ok(Rule {
             route,
             name: name_of(given),
@@ -340,29 +413,36 @@ impl Rule {
             head: query.chain(headers).collect(),
             body,
             form: given.form.iter().map(glob).collect(),
+            graphql,
             mcp,
             names_path: given.path.as_deref().is_some_and(|path| path != "/**"),
         })
     }
 
     fn rank(&self, tier: RiskTier, order: (usize, usize)) -> Rank {
-        let tool = match self.mcp.as_ref().and_then(|mcp| mcp.tool.as_ref()) {
+        let name = match self.named() {
             Some(Glob::Literal(name)) => (false, Reverse(name.len())),
             Some(glob) => (true, Reverse(glob.prefix().len() + 1)),
+            // Of any field: still before what does not name GraphQL.
+            None if self.graphql.is_some() => (true, Reverse(1)),
             None => (true, Reverse(0)),
         };
         let of_mcp = self.mcp.as_ref().map_or(0, |mcp| {
             usize::from(mcp.tool.is_some()) + usize::from(mcp.method.is_some()) + usize::from(mcp.uri.is_some())
         });
+        let of_graphql = self
+            .graphql
+            .as_ref()
+            .map_or(0, |graphql| usize::from(graphql.operation.is_some()) + usize::from(graphql.field.is_some()));
         Rank {
             path: self.template.specificity(),
-            tool,
+            name,
             method: match self.method.as_deref() {
                 Some("HEAD") => 0,
                 Some(_) => 1,
                 None => 2,
             },
-            conditions: Reverse(self.head.len() + self.body.len() + self.form.len() + of_mcp),
+            conditions: Reverse(self.head.len() + self.body.len() + self.form.len() + of_mcp + of_graphql),
             tier: Reverse(tier),
             order,
         }
@@ -375,10 +455,16 @@ impl Rule {
         }
     }
 
-    /// The tool, where the rule is for calls of exactly that one.
-    fn one_tool(&self) -> Option<&str> {
-        match self.mcp.as_ref()?.tool.as_ref()? {
-            Glob::Literal(tool) => Some(tool),
+    /// Which MCP tools or GraphQL fields the rule is for.
+    fn named(&self) -> Option<&Glob> {
+        let tool = self.mcp.as_ref().and_then(|mcp| mcp.tool.as_ref());
+        tool.or(self.graphql.as_ref().and_then(|graphql| graphql.field.as_ref()))
+    }
+
+    /// The tool or field, where it is exactly one.
+    fn one_name(&self) -> Option<&str> {
+        match self.named()? {
+            Glob::Literal(name) => Some(name),
             _ => None,
         }
     }
@@ -419,6 +505,11 @@ impl Rule {
         {
             return Ok(Some(miss));
         }
+        if let Some(graphql) = &self.graphql
+            && let Some(miss) = graphql.misses(view)
+        {
+            return Ok(Some(miss));
+        }
         for (pointer, wanted) in &self.body {
             let holds = view.body(pointer)?.is_some_and(|value| match (wanted, value.as_ref()) {
                 (Wanted::Text(glob), Json::String(text)) => glob.matches(text),
@@ -426,12 +517,15 @@ impl Rule {
                 (Wanted::Value(wanted), value) => value.equals(wanted),
             });
             if !holds {
+                view.check_lists(pointer)?;
                 return Ok(Some(Miss::Body(pointer)));
             }
         }
         for (name, glob) in &self.form {
-            if !view.form(name)?.is_some_and(|value| glob.matches(value)) {
-                return Ok(Some(Miss::Form(name)));
+            match view.form(name)? {
+                Some(FormField::Text(value)) if glob.matches(value) => {}
+                Some(FormField::File(_)) => return Err(params::a_file(name)),
+                _ => return Ok(Some(Miss::Form(name))),
             }
         }
         Ok(None)
@@ -457,7 +551,45 @@ impl Mcp {
     }
 }
 
+impl GraphQl {
+    fn misses(&self, view: &View<'_>) -> Option<Miss<'static>> {
+        let (Content::GraphQl(call), Some(field)) = (view.content(), view.field()) else {
+            return Some(Miss::Operation);
+        };
+        if self.operation.is_some_and(|operation| operation != call.operation) {
+            return Some(Miss::Operation);
+        }
+        let holds = self.field.as_ref().is_none_or(|glob| glob.matches(&field.name));
+        (!holds).then_some(Miss::Field)
+    }
+}
+
+fn hit(rule: &Rule, route: &Route, view: &View<'_>, mut trace: Vec<Step>, params: Params, defects: Vec<String>) -> Hit {
+    let tool = if let Content::Mcp(message) = view.content() { message.name.as_deref() } else { None };
+    let name = match (&route.action, tool) {
+        (Some(action), _) => action.clone(),
+        (None, Some(name)) => snake_case(name),
+        (None, None) => snake_case(&rule.name),
+    };
+    trace.push(Step { what: ["route ", &rule.name].concat(), matched: true, detail: name.clone() });
+    let title = match &route.title {
+        Some(title) => title.render(&params),
+        None => default_title(&name),
+    };
+    Hit {
+        action: Action { name, risk_tier: route.risk_tier, title, params },
+        route: rule.name.clone(),
+        hold: route.hold,
+        trace,
+        defects,
+    }
+}
+
 fn name_of(given: &config::Match) -> String {
+    if let Some(graphql) = &given.graphql {
+        let operation = graphql.operation.map_or("graphql", Operation::as_str);
+        return format!("{operation} {}", graphql.field.as_deref().unwrap_or("*"));
+    }
     let mut name = match &given.mcp {
         Some(mcp) => match (&mcp.method, &mcp.tool) {
             (Some(method), _) => method.clone(),

@@ -13,6 +13,8 @@ use super::path::{Segment, Template, folded};
 pub(super) struct PathTable {
     nodes: Vec<Node>,
     fold_case: bool,
+    /// Some rule is for GraphQL.
+    graphql: bool,
 }
 
 #[derive(Debug, Default)]
@@ -31,17 +33,27 @@ struct Node {
 #[derive(Debug, Default)]
 struct Ends {
     rules: Vec<usize>,
-    /// MCP rules that name one tool.
-    tools: HashMap<String, Vec<usize>>,
+    /// Rules that name one MCP tool or one GraphQL field.
+    named: HashMap<String, Vec<usize>>,
+    /// One of them is for GraphQL.
+    graphql: bool,
+}
+
+/// What else than its path a rule is found by.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Key<'a> {
+    /// It is only for calls of that MCP tool, or with that GraphQL field.
+    pub(super) name: Option<&'a str>,
+    pub(super) graphql: bool,
 }
 
 impl PathTable {
     pub(super) fn new(fold_case: bool) -> PathTable {
-        PathTable { nodes: vec![Node::default()], fold_case }
+        PathTable { nodes: vec![Node::default()], fold_case, graphql: false }
     }
 
-    /// `tool`: the rule is only for calls of that MCP tool.
-    pub(super) fn insert(&mut self, template: &Template, tool: Option<&str>, rule: usize) {
+    pub(super) fn insert(&mut self, template: &Template, key: Key<'_>, rule: usize) {
+        self.graphql |= key.graphql;
         let mut at = 0;
         for segment in &template.segments {
             let next = self.nodes.len();
@@ -60,15 +72,34 @@ impl PathTable {
             at = taken;
         }
         if let Some(node) = self.nodes.get_mut(at) {
-            match tool {
-                Some(tool) => node.ends.tools.entry(tool.to_owned()).or_default().push(rule),
+            node.ends.graphql |= key.graphql;
+            match key.name {
+                Some(name) => node.ends.named.entry(name.to_owned()).or_default().push(rule),
                 None => node.ends.rules.push(rule),
             }
         }
     }
 
-    /// Positions of the rules whose template matches, most specific first.
-    pub(super) fn find(&self, path: &[Cow<'_, str>], tool: Option<&str>) -> Vec<usize> {
+    /// Whether a rule for GraphQL stands at this path, whatever its method.
+    pub(super) fn is_graphql(&self, path: &[Cow<'_, str>]) -> bool {
+        self.graphql && self.ends(path).iter().any(|ends| ends.graphql)
+    }
+
+    /// Positions of the rules whose template matches, most specific first. `name`: of the MCP tool or the
+    /// GraphQL field.
+    pub(super) fn find(&self, path: &[Cow<'_, str>], name: Option<&str>) -> Vec<usize> {
+        let mut found = Vec::new();
+        for ends in self.ends(path) {
+            found.extend_from_slice(&ends.rules);
+            if let Some(rules) = name.and_then(|name| ends.named.get(name)) {
+                found.extend_from_slice(rules);
+            }
+        }
+        found.sort_unstable();
+        found
+    }
+
+    fn ends(&self, path: &[Cow<'_, str>]) -> Vec<&Ends> {
         let mut active = Vec::with_capacity(8);
         self.enter(0, &mut active);
         let mut next = Vec::with_capacity(8);
@@ -93,15 +124,7 @@ impl PathTable {
                 return Vec::new();
             }
         }
-        let mut found = Vec::new();
-        for node in active.iter().filter_map(|at| self.nodes.get(*at)) {
-            found.extend_from_slice(&node.ends.rules);
-            if let Some(rules) = tool.and_then(|tool| node.ends.tools.get(tool)) {
-                found.extend_from_slice(rules);
-            }
-        }
-        found.sort_unstable();
-        found
+        active.iter().filter_map(|at| self.nodes.get(*at)).map(|node| &node.ends).collect()
     }
 
     /// Adds a node and the `**` below it, each once.

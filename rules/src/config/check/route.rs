@@ -6,7 +6,7 @@ use super::{Checker, is_token};
 use crate::config::node::{Mark, shortened};
 use crate::config::raw::values::{Plain, pointer};
 use crate::config::raw::{self, At, Named};
-use crate::config::{Match, McpMatch, Param, Protocol, Route};
+use crate::config::{GraphQlMatch, Match, McpMatch, Operation, Param, Protocol, Route};
 
 impl Checker<'_> {
     pub(super) fn routes(&mut self, raw: Option<At<Vec<At<raw::Route>>>>, protocol: Protocol) -> Vec<Route> {
@@ -156,19 +156,30 @@ impl Checker<'_> {
             headers: self.header_conditions(raw.headers.as_ref()),
             body,
             form: named(raw.form.as_ref(), |name| name.to_owned()),
+            graphql: raw.graphql.as_ref().map(|at| self.graphql(at, protocol)),
             mcp: raw.mcp.as_ref().map(|at| self.mcp(at, protocol)),
         };
         let given = raw.method.is_some()
             || raw.path.is_some()
             || base.mcp.is_some()
+            || base.graphql.is_some()
             || !(base.query.is_empty() && base.headers.is_empty() && base.body.is_empty() && base.form.is_empty());
         if !given || methods.is_empty() || paths.is_empty() {
             self.error("empty-match", mark, "this match has no condition", Some("write `/**` to match everything"));
         }
         if base.mcp.is_some() && !base.form.is_empty() {
             self.error("contradiction", mark, "an MCP message has no form", None);
+        } else if base.graphql.is_some() && !base.form.is_empty() {
+            self.error("contradiction", mark, "a GraphQL request has no form", None);
         } else if !base.body.is_empty() && !base.form.is_empty() {
             self.error("contradiction", mark, "a body is JSON or a form, never both", None);
+        }
+        if let Some(GraphQlMatch { operation: Some(operation), .. }) = base.graphql
+            && operation != Operation::Query
+            && methods.iter().flatten().any(|method| method == "GET" || method == "HEAD")
+        {
+            let message = format!("a {} is never taken from a GET", operation.as_str());
+            self.error("contradiction", mark, message, Some("take `GET` out, or the `operation`"));
         }
         let mut all = Vec::new();
         for method in &methods {
@@ -255,6 +266,22 @@ impl Checker<'_> {
         }
         let text = |at: &Option<At<String>>| at.as_ref().map(|at| at.value.clone());
         McpMatch { tool: text(&raw.tool), method: text(&raw.method), uri: text(&raw.uri) }
+    }
+
+    fn graphql(&mut self, at: &At<raw::GraphQl>, protocol: Protocol) -> GraphQlMatch {
+        let raw = &at.value;
+        if protocol == Protocol::Mcp {
+            let help = "give the GraphQL service an upstream of its own";
+            self.error("contradiction", at.mark, "an upstream that speaks MCP has no GraphQL", Some(help));
+        }
+        if raw.operation.is_none() && raw.field.is_none() {
+            let help = "add `operation: mutation`, or `field: \"*\"` for every operation";
+            self.error("empty-match", at.mark, "this match names no operation and no field", Some(help));
+        }
+        GraphQlMatch {
+            operation: raw.operation.as_ref().map(|at| at.value),
+            field: raw.field.as_ref().map(|at| at.value.clone()),
+        }
     }
 
     fn params(&mut self, raw: Option<At<Named<raw::Param>>>) -> IndexMap<String, Param> {

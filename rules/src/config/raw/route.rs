@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::gate::Hold;
 use super::upstream::Upgrade;
 use super::values::{At, Named, OneOrMany, Plain, Source};
-use crate::config::{ParamType, RiskTier};
+use crate::config::{Operation, ParamType, RiskTier};
 
 /// A rule: these requests are this action.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -64,8 +64,10 @@ pub(in crate::config) struct Match {
     /// JSON body: pointer (`/customer/id`) to the value wanted; a text is a glob.
     #[schemars(with = "Option<std::collections::BTreeMap<String, Scalar>>")]
     pub(in crate::config) body: Option<At<Named<serde_json::Value>>>,
-    /// Form body: name to the glob that its one occurrence must match.
+    /// Form body, URL-encoded or multipart: name to the glob that its one occurrence must match.
     pub(in crate::config) form: Option<At<Named<Plain>>>,
+    /// Root field of a GraphQL operation. A path that such a match names takes nothing but GraphQL.
+    pub(in crate::config) graphql: Option<At<GraphQl>>,
     /// JSON-RPC message to an MCP server.
     pub(in crate::config) mcp: Option<At<Mcp>>,
 }
@@ -78,6 +80,16 @@ enum Scalar {
     Text(String),
     Number(f64),
     Boolean(bool),
+}
+
+/// A root field of a GraphQL operation. All root fields of a request must match the same route.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::config) struct GraphQl {
+    /// `query`, `mutation` or `subscription`. Default: any.
+    pub(in crate::config) operation: Option<At<Operation>>,
+    /// Glob over the field's name; aliases make no difference.
+    pub(in crate::config) field: Option<At<String>>,
 }
 
 /// A JSON-RPC message to an MCP server: a tool, or another method.
@@ -115,7 +127,7 @@ pub(in crate::config) struct TypedParam {
     /// `/json/pointer`, `path.x`, `query.x`, `header.x` or `form.x`.
     pub(in crate::config) from: At<Source>,
     /// `string` (the default outside JSON), `integer`, `decimal`, `boolean`, `list` or `object`. A JSON value without a
-    /// type must be a scalar.
+    /// type must be a scalar. A file of a multipart form is an `object` of `filename`, `content_type`, `size`, `digest`.
     #[serde(rename = "type")]
     pub(in crate::config) kind: Option<At<ParamType>>,
 }

@@ -104,6 +104,22 @@ impl<T: AsRef<[u8]>> Document<T> {
         Ok(Some(self.value(at)))
     }
 
+    /// Whether a list stands where the pointer names a key.
+    #[must_use]
+    pub fn meets_list(&self, pointer: &Pointer) -> bool {
+        let mut at = 0;
+        for token in pointer.tokens() {
+            match self.step(at, token) {
+                Some(next) => at = next,
+                None => {
+                    let list = self.nodes.get(at).is_some_and(|node| node.kind == Kind::List);
+                    return list && index(token).is_none();
+                }
+            }
+        }
+        false
+    }
+
     fn step(&self, at: usize, token: &str) -> Option<usize> {
         match self.nodes.get(at)?.kind {
             Kind::Object => self.members(at).find(|(key, _)| key == token).map(|(_, value)| value),

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::ruleset::table::PathTable;
+use crate::ruleset::table::{Key, PathTable};
 
 fn template(text: &str) -> Template {
     Template::parse(text).unwrap_or_else(|why| panic!("{text}: {why}"))
@@ -14,7 +14,7 @@ fn captured(text: &str, path: &str, fold_case: bool) -> Option<String> {
     let segments = segments(path);
     let captures = template.captures(&segments, fold_case);
     let mut table = PathTable::new(fold_case);
-    table.insert(&template, None, 0);
+    table.insert(&template, Key::default(), 0);
     assert_eq!(table.find(&segments, None).is_empty(), captures.is_none(), "table and template differ: {text} {path}");
     captures.map(|captures| captures.iter().map(|(n, v)| format!("{n}={v}")).collect::<Vec<_>>().join(" "))
 }

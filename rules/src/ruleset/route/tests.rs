@@ -5,6 +5,9 @@ use crate::request::Malformed;
 use crate::ruleset::tests::{hit, request, routed, rules};
 use crate::ruleset::{BodyNeed, ParamValue, Routed, Ruleset};
 
+mod forms;
+mod graphql;
+
 const FRAME: &str = "
 proxy: { listen: 127.0.0.1:8080 }
 admin: { listen: 127.0.0.1:8081, url: http://127.0.0.1:8081 }
@@ -142,7 +145,7 @@ fn what_a_rule_looks_at_has_one_value() {
         POST /a/f | content-type: application/x-www-form-urlencoded ¶ a=1;kind=big => 400
         POST /a/f?kind=x | content-type: application/x-www-form-urlencoded ¶ kind=big => 400
         POST /a/f?kind=big | content-type: application/x-www-form-urlencoded ¶ kind=big => by_form
-        POST /a/f | content-type: multipart/form-data; boundary=x ¶ --x => 415
+        POST /a/f | content-type: multipart/form-data; boundary=x ¶ --x => 400
         POST /a/f ¶ {"kind":"big"}                  => 415
         "#,
     );
