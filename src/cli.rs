@@ -27,6 +27,8 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Run the rule tests that stand beside the configuration: this call, that decision.
     Test(TestArgs),
+    /// Say what would change from one configuration to another, and what of it weakens the gate.
+    Diff(DiffArgs),
     /// Print the JSON Schema of the configuration.
     Schema,
     /// The keys that sign permits.
@@ -110,6 +112,19 @@ pub(crate) struct InitArgs {
 pub(crate) struct CheckArgs {
     #[arg(long, value_enum, default_value_t = FindingsFormat::Text)]
     pub(crate) format: FindingsFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DiffArgs {
+    /// The configuration as it is: a file or a folder.
+    pub(crate) old: PathBuf,
+    /// As it would be.
+    pub(crate) new: PathBuf,
+    /// Recorded intents, as `intents list --json` prints them: for which of them would be decided otherwise?
+    #[arg(long, value_name = "FILE")]
+    pub(crate) replay: Option<PathBuf>,
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

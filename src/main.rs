@@ -10,6 +10,7 @@ mod check;
 mod cli;
 mod configuration;
 mod demo;
+mod diff;
 mod exit;
 mod init;
 mod intents;
@@ -55,6 +56,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Init(args) => init::run(config.as_deref(), &args).await,
         Command::Check(args) => check::run(config.as_deref(), &args),
         Command::Test(args) => test::run(config.as_deref(), &args),
+        Command::Diff(args) => diff::run(&args),
         Command::Schema => schema::run(),
         Command::SigningKeys(command) => signing_keys::run(config.as_deref(), &command),
         Command::Projects(command) => projects::run(config.as_deref(), command).await,

@@ -1,4 +1,4 @@
-//! `holdshort test`, as a pipeline runs it.
+//! `holdshort test` and `holdshort diff`, as a pipeline runs them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use std::path::Path;
@@ -91,4 +91,39 @@ fn what_cannot_be_run_is_never_a_success() {
         assert_eq!(run.status.code(), Some(code), "{arguments:?}: {said}");
         assert!(said.contains(part), "{arguments:?}: {said}");
     }
+}
+
+#[test]
+fn a_weaker_configuration_ends_with_1_and_says_where() {
+    let weak = GATE.replace("action: read, match", "action: read, risk_tier: low, match");
+    let strict = GATE.replace("action: read, match", "action: read, risk_tier: high, match");
+    let folder = folder(&[("old.yaml", GATE), ("weak/gate.yaml", &weak), ("strict.yaml", &strict)]);
+    let run = holdshort(folder.path(), &["diff", "old.yaml", "weak"]);
+    let said = text(&run.stdout);
+    assert_eq!(run.status.code(), Some(1), "{said}");
+    assert!(said.contains("~ route api: read\n    risk_tier: medium -> low  weaker: a lower tier"), "{said}");
+    let run = holdshort(folder.path(), &["diff", "old.yaml", "strict.yaml", "--json"]);
+    let report = json(&run);
+    assert_eq!((run.status.code(), &report["weaker"]), (Some(0), &Value::from(false)), "{report:#}");
+    assert_eq!(report["changes"][0]["fields"][0]["after"], "high");
+    let run = holdshort(folder.path(), &["diff", "old.yaml", "missing.yaml"]);
+    assert_eq!(run.status.code(), Some(64), "{}", text(&run.stderr));
+}
+
+#[test]
+fn a_recorded_intent_that_would_be_decided_otherwise_is_shown() {
+    let denies = format!("{GATE}policies: [{{ name: no reads, action: read, decision: auto_deny }}]\n");
+    let record = r#"{"data":[{"id":"int_7","source":"billing","source_type":"ai_agent","project":"default","upstream":"api",
+        "created_at":"2026-11-18T10:00:00Z","request":{"method":"GET","target":"/v1/x","headers":[],"body":null,"size":0}}]}"#;
+    let folder = folder(&[("old.yaml", GATE), ("new.yaml", &denies), ("log.jsonl", record), ("bad.jsonl", "{}")]);
+    let run = holdshort(folder.path(), &["diff", "old.yaml", "new.yaml", "--replay", "log.jsonl"]);
+    let said = text(&run.stdout);
+    assert_eq!(run.status.code(), Some(0), "{said}");
+    let line =
+        "int_7 GET /v1/x by billing: require_approval of 1 (read, tier medium) -> auto_deny (read, \"no reads\")";
+    assert!(said.contains("1 of 1 recorded intents would be decided otherwise") && said.contains(line), "{said}");
+    let run = holdshort(folder.path(), &["diff", "new.yaml", "old.yaml", "--replay", "log.jsonl", "--json"]);
+    assert_eq!((run.status.code(), &json(&run)["replayed"][0]["weaker"]), (Some(1), &Value::from(true)));
+    let run = holdshort(folder.path(), &["diff", "old.yaml", "new.yaml", "--replay", "bad.jsonl"]);
+    assert_eq!(run.status.code(), Some(64));
 }

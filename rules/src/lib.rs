@@ -6,6 +6,7 @@
 //! - [`ruleset`]: a configuration compiled for deciding: [`Ruleset::mount`], [`Ruleset::route`],
 //!   [`Ruleset::decide`].
 //! - [`cases`]: rule tests: what a call should come to, and what it does come to.
+//! - [`difference`]: what one configuration does that another does not, and what of it weakens the gate.
 //!
 //! INVARIANT: nothing here reads a file, an environment variable or the time; all of it comes in as
 //! arguments, so the same inputs give the same decision anywhere, any time.
@@ -13,6 +14,7 @@
 pub mod cases;
 pub mod config;
 pub mod decision;
+pub mod difference;
 pub mod request;
 pub mod ruleset;
 

@@ -28,6 +28,7 @@ mod trial;
 mod view;
 
 pub use again::Misplaced;
+pub(crate) use glob::Glob;
 pub use mount::Mounted;
 pub use params::{ParamValue, Params};
 pub use trial::{End, Trial, Walk};
