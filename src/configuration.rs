@@ -1,11 +1,14 @@
 //! Finding and reading the configuration: the one place that reads its files and the environment.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rules::Ruleset;
 use rules::config::load::{Findings, Optional, Secrets, Source, load};
 use rules::config::{Config, PermitAlgorithm};
+use sha2::{Digest as _, Sha256};
 
 use crate::exit;
 
@@ -19,30 +22,45 @@ pub(crate) struct Configuration {
     pub(crate) folder: PathBuf,
     pub(crate) rules: Arc<Ruleset>,
     pub(crate) warnings: Findings,
+    /// Over all that was read: files, secrets, certificate authorities.
+    pub(crate) content: [u8; 32],
 }
 
 impl Configuration {
     /// Reads, resolves secrets, checks, compiles.
     pub(crate) fn load(path: Option<&Path>) -> anyhow::Result<Configuration> {
-        Configuration::read(path, true)
+        Configuration::read(path, true, &mut BTreeSet::new())
+    }
+
+    /// The same; adds the files that it names (secrets, certificate authorities) to `named`, also where it fails.
+    pub(crate) fn load_noting(path: &Path, named: &mut BTreeSet<PathBuf>) -> anyhow::Result<Configuration> {
+        Configuration::read(Some(path), true, named)
     }
 
     /// The same, where what sets a gate up needs no secrets but those that say where its store is.
     pub(crate) fn load_without_secrets(path: Option<&Path>) -> anyhow::Result<Configuration> {
-        Configuration::read(path, false)
+        Configuration::read(path, false, &mut BTreeSet::new())
     }
 
-    fn read(path: Option<&Path>, with_secrets: bool) -> anyhow::Result<Configuration> {
+    fn read(path: Option<&Path>, with_secrets: bool, named: &mut BTreeSet<PathBuf>) -> anyhow::Result<Configuration> {
         let path = located(path)?;
         let folder = folder_of(&path);
         let sources = sources(&path)?;
-        let found = Environment { folder: folder.clone() };
+        let found = Environment { folder: folder.clone(), read: RefCell::default() };
         let optional = Optional(&found);
         let secrets: &dyn Secrets = if with_secrets { &found } else { &optional };
-        let (config, warnings) =
-            load(sources, secrets).map_err(|findings| exit::configuration(findings.to_string()))?;
+        let loaded = load(sources, secrets);
+        let Read { files, mut hash } = found.read.into_inner();
+        named.extend(files);
+        let (config, warnings) = loaded.map_err(|findings| exit::configuration(findings.to_string()))?;
         let rules = Ruleset::compile(Arc::new(config)).map_err(|findings| exit::configuration(findings.to_string()))?;
-        Ok(Configuration { path, folder, rules: Arc::new(rules), warnings })
+        hash.part(rules.config().digest.as_bytes());
+        for file in rules.config().upstreams.values().filter_map(|upstream| upstream.tls.ca.as_deref()) {
+            let file = folder.join(file);
+            hash.part(&std::fs::read(&file).unwrap_or_default());
+            named.insert(file);
+        }
+        Ok(Configuration { path, folder, rules: Arc::new(rules), warnings, content: hash.0.finalize().into() })
     }
 
     pub(crate) fn config(&self) -> &Config {
@@ -92,17 +110,21 @@ pub(crate) fn located(path: Option<&Path>) -> anyhow::Result<PathBuf> {
 /// The texts of a configuration: one file, or all `*.yaml` and `*.yml` of a folder by name. Rule tests
 /// (`*.test.yaml`) that stand beside them are none of it.
 pub(crate) fn sources(path: &Path) -> anyhow::Result<Vec<Source>> {
-    let mut files = Vec::new();
-    if path.is_dir() {
-        files.extend(entries(path)?.into_iter().filter(|file| is_yaml(file) && !holds_tests(file)));
-        files.sort();
-        if files.is_empty() {
-            return Err(exit::configuration(format!("there is no *.yaml in {}", path.display())));
-        }
-    } else {
-        files.push(path.to_path_buf());
+    let files = files(path)?;
+    if files.is_empty() {
+        return Err(exit::configuration(format!("there is no *.yaml in {}", path.display())));
     }
     files.iter().map(|file| source(file)).collect()
+}
+
+/// The files that a configuration is made of now.
+pub(crate) fn files(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_path_buf()]);
+    }
+    let mut files: Vec<_> = entries(path)?.into_iter().filter(|file| is_yaml(file) && !holds_tests(file)).collect();
+    files.sort();
+    Ok(files)
 }
 
 /// One file.
@@ -155,17 +177,42 @@ pub(crate) fn variable(name: &str) -> Option<String> {
 #[derive(Debug)]
 struct Environment {
     folder: PathBuf,
+    read: RefCell<Read>,
+}
+
+/// What was asked for.
+#[derive(Debug, Default)]
+struct Read {
+    files: BTreeSet<PathBuf>,
+    hash: Content,
+}
+
+#[derive(Debug, Default)]
+struct Content(Sha256);
+
+impl Content {
+    fn part(&mut self, bytes: &[u8]) {
+        self.0.update((bytes.len() as u64).to_be_bytes());
+        self.0.update(bytes);
+    }
 }
 
 impl Secrets for Environment {
     fn variable(&self, name: &str) -> Result<String, String> {
-        variable(name).ok_or_else(|| format!("the environment variable {name} is not set"))
+        let value = variable(name).ok_or_else(|| format!("the environment variable {name} is not set"))?;
+        self.read.borrow_mut().hash.part(value.as_bytes());
+        Ok(value)
     }
 
     fn file(&self, path: &str) -> Result<String, String> {
         let file = self.folder.join(path);
-        std::fs::read_to_string(&file)
+        let text = std::fs::read_to_string(&file);
+        let mut read = self.read.borrow_mut();
+        read.hash.part(text.as_deref().unwrap_or_default().as_bytes());
+        let text = text
             .map(|text| text.trim_end_matches(['\r', '\n']).to_owned())
-            .map_err(|error| format!("{}: {error}", file.display()))
+            .map_err(|error| format!("{}: {error}", file.display()));
+        read.files.insert(file);
+        text
     }
 }

@@ -11,6 +11,7 @@ use crate::configuration::{Configuration, located};
 use crate::exit::{self, Exit};
 use crate::log;
 
+mod files;
 mod reload;
 mod running;
 

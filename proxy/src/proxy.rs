@@ -64,6 +64,14 @@ impl Proxy {
         Ok(Proxy { shared: Arc::new(shared), folder, listeners: Vec::new() })
     }
 
+    /// Whether every upstream of these rules can be used.
+    ///
+    /// # Errors
+    /// As of [`Proxy::new`].
+    pub fn check(rules: &Arc<rules::Ruleset>, folder: impl Into<PathBuf>) -> Result<(), ProxyError> {
+        Lines::new(rules.clone(), folder.into()).map(drop)
+    }
+
     /// Binds every address of the configuration: `proxy.listen` and the upstreams' own. Needs a tokio
     /// runtime. Later changes of the configuration change what is mounted, not what is bound.
     ///

@@ -22,6 +22,8 @@ mod mcp;
 mod passes;
 #[path = "calls/released.rs"]
 mod released;
+#[path = "calls/reloads.rs"]
+mod reloads;
 #[path = "calls/slow.rs"]
 mod slow;
 #[path = "calls/support.rs"]

@@ -76,7 +76,7 @@ pub enum Anonymous {
     Allow,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFiles {
     pub cert: String,
     pub key: String,

@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::files;
 use super::reload::Reloader;
 use crate::configuration::Configuration;
 use crate::{exit, local};
@@ -31,6 +32,7 @@ pub(crate) struct Running {
     proxy: JoinHandle<()>,
     admin: Vec<JoinHandle<()>>,
     keys: JoinHandle<()>,
+    files: JoinHandle<()>,
 }
 
 impl Running {
@@ -54,7 +56,7 @@ impl Running {
 
         let config = configuration.config();
         let (ready, is_ready) = watch::channel(false);
-        let reloader = Arc::new(Reloader::new(configuration.path.clone(), gate.clone()));
+        let reloader = Arc::new(Reloader::new(&configuration, gate.clone()));
         let scheme = if config.proxy.tls.is_some() { "https" } else { "http" };
         let people = bind(config.admin.listen).await?;
         let agents = match config.admin.agents_listen {
@@ -89,8 +91,20 @@ impl Running {
         admins.push(tokio::spawn(admin::serve(people, router, tls, told(admin_stops))));
         let proxy = tokio::spawn(proxy.serve(told(proxy_stops), grace));
         let keys = tokio::spawn(follow_keys(folder, configuration.algorithm(), gate.clone()));
+        let files = tokio::spawn(files::follow(reloader.clone()));
         ready.send_replace(true);
-        Ok(Running { keys, gate, reloader, proxy_addresses, ready, stop_proxy, stop_admin, proxy, admin: admins })
+        Ok(Running {
+            keys,
+            files,
+            gate,
+            reloader,
+            proxy_addresses,
+            ready,
+            stop_proxy,
+            stop_admin,
+            proxy,
+            admin: admins,
+        })
     }
 
     pub(crate) fn gate(&self) -> &Gate {
@@ -120,6 +134,7 @@ impl Running {
             let _ = server.await;
         }
         self.keys.abort();
+        self.files.abort();
     }
 }
 

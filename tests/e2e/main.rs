@@ -15,4 +15,5 @@ mod held;
 mod identity;
 mod passing;
 mod real_clients;
+mod reloads;
 mod same_call;

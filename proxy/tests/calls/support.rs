@@ -65,13 +65,18 @@ pub async fn house_at(clock: Arc<dyn Clock>, upstreams: &str) -> House {
     open(tempfile::tempdir().unwrap(), "proxy: { listen: 127.0.0.1:0 }", upstreams, "", clock).await
 }
 
-async fn open(folder: tempfile::TempDir, proxy: &str, upstreams: &str, more: &str, clock: Arc<dyn Clock>) -> House {
+/// The rules of a house.
+pub fn rules_of(proxy: &str, upstreams: &str, more: &str) -> Arc<Ruleset> {
     let text = format!(
         "{proxy}\nadmin: {{ listen: 127.0.0.1:1, url: http://gate.test:8081 }}\n{more}\nupstreams:\n{upstreams}\n{POLICIES}"
     );
     let sources = vec![Source { name: "holdshort.yaml".into(), text: text.clone() }];
     let (config, _) = load(sources, &NoSecrets).unwrap_or_else(|findings| panic!("{text}\n{findings:?}"));
-    let rules = Arc::new(Ruleset::compile(Arc::new(config)).unwrap());
+    Arc::new(Ruleset::compile(Arc::new(config)).unwrap())
+}
+
+async fn open(folder: tempfile::TempDir, proxy: &str, upstreams: &str, more: &str, clock: Arc<dyn Clock>) -> House {
+    let rules = rules_of(proxy, upstreams, more);
     let store = Arc::new(SqliteStore::open(&folder.path().join("holdshort.db")).await.unwrap());
     let keys = permit::KeyRing::ephemeral(permit::Algorithm::Es256, 0).unwrap();
     let gate = Gate::open(store, clock, keys, rules).await.unwrap();
