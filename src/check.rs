@@ -2,18 +2,18 @@
 
 use std::path::Path;
 
-use rules::config::load::{Findings, NoSecrets, load};
+use rules::config::load::{Findings, Severity};
 
 use crate::cli::{CheckArgs, FindingsFormat};
-use crate::configuration::{compiled, located, sources};
+use crate::configuration::{located, sources};
 use crate::exit::Exit;
 
 pub(crate) fn run(path: Option<&Path>, args: &CheckArgs) -> anyhow::Result<Exit> {
     let path = located(path)?;
-    let checked = load(sources(&path)?, &NoSecrets).and_then(|(config, warnings)| compiled(config, warnings));
-    match checked {
+    match rules::check(sources(&path)?) {
         Ok((rules, warnings)) => {
             print(&warnings, args.format);
+            let count = warnings.count(Severity::Warning);
             if args.format == FindingsFormat::Text {
                 let config = rules.config();
                 let routes: usize = config.upstreams.values().map(|upstream| upstream.routes.len()).sum();
@@ -21,14 +21,23 @@ pub(crate) fn run(path: Option<&Path>, args: &CheckArgs) -> anyhow::Result<Exit>
                     counted(config.upstreams.len(), "upstream", "upstreams"),
                     counted(routes, "route", "routes"),
                     counted(config.policies.len(), "policy", "policies"),
-                    counted(warnings.list.len(), "warning", "warnings"),
+                    counted(count, "warning", "warnings"),
                 ];
-                println!("{}: good ({})", path.display(), parts.join(", "));
+                let verdict = if count == 0 { "good" } else { "usable" };
+                println!("{}: {verdict} ({})", path.display(), parts.join(", "));
             }
-            Ok(Exit::Done)
+            let denied = count > 0 && args.deny.is_some();
+            Ok(if denied { Exit::Finding } else { Exit::Done })
         }
         Err(findings) => {
             print(&findings, args.format);
+            if args.format == FindingsFormat::Text {
+                let parts = [
+                    counted(findings.count(Severity::Error), "error", "errors"),
+                    counted(findings.count(Severity::Warning), "warning", "warnings"),
+                ];
+                eprintln!("{}: not usable ({})", path.display(), parts.join(", "));
+            }
             Ok(Exit::Configuration)
         }
     }
@@ -45,7 +54,7 @@ fn print(findings: &Findings, format: FindingsFormat) {
                 eprintln!("{findings}");
             }
         }
-        FindingsFormat::Json => println!("{}", findings.json()),
+        FindingsFormat::Json => println!("{:#}", findings.json()),
         FindingsFormat::Github => print!("{}", findings.github()),
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rules::Ruleset;
-use rules::config::load::{Findings, Optional, Secrets, Source, load};
+use rules::config::load::{Findings, NoSecrets, Optional, Secrets, Source, load};
 use rules::config::{Config, PermitAlgorithm};
 use sha2::{Digest as _, Sha256};
 
@@ -81,19 +81,14 @@ impl Configuration {
     }
 }
 
-/// Compiles a checked configuration; all that is probably not meant, from both steps, in one list.
-pub(crate) fn compiled(config: Config, found: Findings) -> Result<(Ruleset, Findings), Findings> {
-    let Findings { mut list, sources } = found;
-    let rules = Ruleset::compile(Arc::new(config)).map_err(|findings| findings.with_sources(sources.clone()))?;
-    list.extend_from_slice(rules.warnings());
-    Ok((rules, Findings { list, sources }))
-}
-
 /// The configuration's path: the one that was named, or `holdshort.yaml` here.
 pub(crate) fn located(path: Option<&Path>) -> anyhow::Result<PathBuf> {
     let named = path.map_or_else(|| PathBuf::from(DEFAULT), Path::to_path_buf);
-    if named.exists() {
-        return Ok(named);
+    match named.try_exists() {
+        Ok(true) => return Ok(named),
+        // Something in the way is not nothing there: `init` would be the wrong advice.
+        Err(error) => return Err(unreadable(&named, &error)),
+        Ok(false) => {}
     }
     let what = match path {
         Some(path) => format!("there is no configuration at {}", path.display()),
@@ -105,6 +100,13 @@ pub(crate) fn located(path: Option<&Path>) -> anyhow::Result<PathBuf> {
          holdshort serve --config PATH                       uses a configuration that stands elsewhere\n  \
          holdshort demo                                      shows it at work, without any configuration"
     )))
+}
+
+/// The rules alone, without secrets: for what only looks at them.
+pub(crate) fn rules(path: &Path) -> anyhow::Result<Ruleset> {
+    let refused = |findings: Findings| exit::configuration(findings.to_string());
+    let (config, Findings { sources, .. }) = load(sources(path)?, &NoSecrets).map_err(refused)?;
+    Ruleset::compile(Arc::new(config)).map_err(|findings| refused(findings.with_sources(sources)))
 }
 
 /// The texts of a configuration: one file, or all `*.yaml` and `*.yml` of a folder by name. Rule tests
@@ -129,19 +131,18 @@ pub(crate) fn files(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
 
 /// One file.
 pub(crate) fn source(file: &Path) -> anyhow::Result<Source> {
-    let text =
-        std::fs::read_to_string(file).map_err(|error| exit::configuration(format!("{}: {error}", file.display())))?;
+    let text = std::fs::read_to_string(file).map_err(|error| unreadable(file, &error))?;
     Ok(Source { name: file.display().to_string(), text })
 }
 
-/// The files of a folder that are not hidden.
+/// The files of a folder that are not hidden. A link that leads nowhere is one of them: to leave it out would leave out
+/// what it was to say.
 pub(crate) fn entries(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let unreadable = |error: std::io::Error| exit::configuration(format!("{}: {error}", folder.display()));
     let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
-        let file = entry.map_err(unreadable)?.path();
+    for entry in std::fs::read_dir(folder).map_err(|error| unreadable(folder, &error))? {
+        let file = entry.map_err(|error| unreadable(folder, &error))?.path();
         let hidden = file.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        if !hidden && file.is_file() {
+        if !hidden && !file.is_dir() {
             files.push(file);
         }
     }
@@ -155,6 +156,17 @@ fn is_yaml(file: &Path) -> bool {
 /// `*.test.yaml`: tests of the rules, not rules.
 pub(crate) fn holds_tests(file: &Path) -> bool {
     is_yaml(file) && file.file_stem().is_some_and(|stem| Path::new(stem).extension().is_some_and(|it| it == "test"))
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> anyhow::Error {
+    let next = match error.kind() {
+        std::io::ErrorKind::PermissionDenied => {
+            ": let the user that runs holdshort read it (and enter the folders it stands in)"
+        }
+        std::io::ErrorKind::InvalidData => ": save it as UTF-8",
+        _ => "",
+    };
+    exit::configuration(format!("the configuration {} cannot be read: {error}{next}", path.display()))
 }
 
 pub(crate) fn folder_of(path: &Path) -> PathBuf {
@@ -214,5 +226,39 @@ impl Secrets for Environment {
             .map_err(|error| format!("{}: {error}", file.display()));
         read.files.insert(file);
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rule_tests_and_hidden_files_are_no_configuration() {
+        let folder = tempfile::TempDir::new().unwrap();
+        for name in ["b.yml", "a.yaml", "a.test.yaml", "b.test.yml", ".hidden.yaml", "notes.md", "tests.yaml"] {
+            std::fs::write(folder.path().join(name), "x: 1\n").unwrap();
+        }
+        std::fs::create_dir(folder.path().join("tests")).unwrap();
+        std::fs::write(folder.path().join("tests/refunds.yaml"), "x: 1\n").unwrap();
+        std::fs::create_dir(folder.path().join("folder.yaml")).unwrap();
+        let names: Vec<String> = sources(folder.path()).unwrap().into_iter().map(|source| source.name).collect();
+        let wanted = ["a.yaml", "b.yml", "tests.yaml"].map(|name| folder.path().join(name).display().to_string());
+        assert_eq!(names, wanted);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_taken_for_what_is_not_there() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let latin = folder.path().join("latin.yaml");
+        std::fs::write(&latin, b"message: caf\xe9\n").unwrap();
+        let said = sources(&latin).unwrap_err().to_string();
+        assert!(said.contains("latin.yaml cannot be read") && said.ends_with("save it as UTF-8"), "{said}");
+        // A file where a folder should be: no permission is needed to see this one fail.
+        let said = located(Some(&latin.join("holdshort.yaml"))).unwrap_err().to_string();
+        assert!(said.contains("cannot be read") && !said.contains("init"), "{said}");
+        std::os::unix::fs::symlink("gone.yaml", folder.path().join("broken.yaml")).unwrap();
+        let said = sources(folder.path()).unwrap_err().to_string();
+        assert!(said.contains("broken.yaml cannot be read"), "{said}");
     }
 }

@@ -3,17 +3,16 @@
 use std::path::Path;
 
 use rules::Ruleset;
-use rules::config::load::{NoSecrets, load};
 use rules::difference::{Came, Change, Kind, Replayed, differences, read_recorded};
 use serde_json::{Value, json};
 
 use crate::cli::DiffArgs;
-use crate::configuration::{compiled, located, sources};
+use crate::configuration::{located, rules};
 use crate::exit::{self, Exit};
 use crate::output::{self, plain};
 
 pub(crate) fn run(args: &DiffArgs) -> anyhow::Result<Exit> {
-    let (old, new) = (ruleset(&args.old)?, ruleset(&args.new)?);
+    let (old, new) = (rules(&located(Some(&args.old))?)?, rules(&located(Some(&args.new))?)?);
     let changes = differences(old.config(), new.config());
     let replayed = args.replay.as_deref().map(|file| replay(file, &old, &new)).transpose()?;
     let weaker = changes.iter().any(Change::weakens) || replayed.iter().flatten().any(Replayed::weaker);
@@ -27,13 +26,6 @@ pub(crate) fn run(args: &DiffArgs) -> anyhow::Result<Exit> {
         println!("{}", if weaker { "The gate would be weaker." } else { "Nothing of this weakens the gate." });
     }
     Ok(if weaker { Exit::Finding } else { Exit::Done })
-}
-
-fn ruleset(path: &Path) -> anyhow::Result<Ruleset> {
-    let (rules, _) = load(sources(&located(Some(path))?)?, &NoSecrets)
-        .and_then(|(config, warnings)| compiled(config, warnings))
-        .map_err(|findings| exit::configuration(findings.to_string()))?;
-    Ok(rules)
 }
 
 fn replay(file: &Path, old: &Ruleset, new: &Ruleset) -> anyhow::Result<Vec<Replayed>> {

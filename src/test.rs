@@ -4,19 +4,16 @@ use std::path::{Path, PathBuf};
 
 use rules::cases::{self, Case, Coverage, Ending, Report};
 use rules::config::Place;
-use rules::config::load::{NoSecrets, load};
 use serde_json::{Value, json};
 
 use crate::cli::TestArgs;
-use crate::configuration::{self, compiled, located, sources};
+use crate::configuration::{self, located};
 use crate::exit::{self, Exit};
 use crate::output::{self, plain};
 
 pub(crate) fn run(path: Option<&Path>, args: &TestArgs) -> anyhow::Result<Exit> {
     let path = located(path)?;
-    let (rules, _) = load(sources(&path)?, &NoSecrets)
-        .and_then(|(config, warnings)| compiled(config, warnings))
-        .map_err(|findings| exit::configuration(findings.to_string()))?;
+    let rules = configuration::rules(&path)?;
     let files = if args.files.is_empty() { beside(&path)? } else { args.files.clone() };
     if files.is_empty() {
         return Err(exit::finding(format!(

@@ -7,10 +7,11 @@
 pub(crate) mod cases;
 mod check;
 mod fault;
-mod findings;
+pub(crate) mod findings;
 pub mod load;
 mod merge;
 mod node;
+pub(crate) mod places;
 mod raw;
 mod reader;
 mod schema;
@@ -587,7 +588,7 @@ impl std::fmt::Debug for Secret {
 }
 
 /// Where something stands in the files.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Place {
     pub file: String,
     /// From 1.

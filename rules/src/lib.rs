@@ -4,7 +4,7 @@
 //! - [`request`]: strict reading of what an agent sent, into the one canonical [`request::Request`]
 //!   that is matched, shown, digested, signed and sent.
 //! - [`ruleset`]: a configuration compiled for deciding: [`Ruleset::mount`], [`Ruleset::route`],
-//!   [`Ruleset::decide`].
+//!   [`Ruleset::decide`]; [`check`] looks it over.
 //! - [`cases`]: rule tests: what a call should come to, and what it does come to.
 //! - [`difference`]: what one configuration does that another does not, and what of it weakens the gate.
 //!
@@ -20,4 +20,4 @@ pub mod ruleset;
 
 pub use decision::{Decision, Requirement, Verdict};
 pub use request::{Head, Malformed, Request};
-pub use ruleset::Ruleset;
+pub use ruleset::{Ruleset, check};

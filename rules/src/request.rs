@@ -26,6 +26,8 @@ pub mod multipart;
 pub mod pairs;
 mod target;
 
+pub(crate) use headers::reaches_rules;
+
 /// What cannot be accepted, and where it is. Nothing of it was forwarded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} ({place})")]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::config::load::{Finding, Findings, Severity};
+use crate::config::load::Findings;
 use crate::config::{self, Config, Protocol, RiskTier, Unmatched};
 use crate::decision::{Action, Caller, Decision, Step};
 use crate::request::{BodyFraming, Content, Head, Malformed, Request, graphql};
@@ -13,7 +13,9 @@ use crate::request::{BodyFraming, Content, Head, Malformed, Request, graphql};
 mod again;
 mod approvals;
 mod condition;
+mod cover;
 mod glob;
+mod lint;
 mod mount;
 mod params;
 mod path;
@@ -29,6 +31,7 @@ mod view;
 
 pub use again::Misplaced;
 pub(crate) use glob::Glob;
+pub use lint::check;
 pub use mount::Mounted;
 pub use params::{ParamValue, Params};
 pub use trial::{End, Trial, Walk};
@@ -47,7 +50,6 @@ pub struct Ruleset {
     upstreams: Vec<Arc<Upstream>>,
     mounts: Mounts,
     policies: Policies,
-    warnings: Vec<Finding>,
 }
 
 /// One upstream with its routes compiled.
@@ -96,6 +98,23 @@ pub struct Declared {
     pub defects: Vec<String>,
 }
 
+/// What is wrong with a text that rules compile, in a sentence; `None`: nothing.
+pub(crate) mod faulty {
+    use super::{condition, schedule, title};
+
+    pub(crate) fn condition(text: &str) -> Option<String> {
+        condition::Condition::compile(text).err()
+    }
+
+    pub(crate) fn template(text: &str) -> Option<String> {
+        title::Title::compile(text).err()
+    }
+
+    pub(crate) fn schedule(schedule: &crate::config::Schedule) -> Option<String> {
+        schedule::Schedule::compile(schedule).err()
+    }
+}
+
 /// What must be known of the body before a request can be matched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodyNeed {
@@ -129,11 +148,11 @@ impl Ruleset {
             })
             .collect();
         let policies = Policies::compile(&config, &mut problems);
-        if problems.list.iter().any(|finding| finding.severity == Severity::Error) {
+        if !problems.list.is_empty() {
             return Err(Findings { list: problems.list, sources: Arc::default() });
         }
         let mounts = Mounts::new(&upstreams);
-        Ok(Ruleset { config, upstreams, mounts, policies, warnings: problems.list })
+        Ok(Ruleset { config, upstreams, mounts, policies })
     }
 
     #[must_use]
@@ -144,12 +163,6 @@ impl Ruleset {
     #[must_use]
     pub fn upstreams(&self) -> &[Arc<Upstream>] {
         &self.upstreams
-    }
-
-    /// What works, and is probably not meant.
-    #[must_use]
-    pub fn warnings(&self) -> &[Finding] {
-        &self.warnings
     }
 
     /// The upstream a canonical head belongs to: own listener, then host, then longest path mount.

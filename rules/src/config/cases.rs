@@ -42,7 +42,7 @@ pub(crate) fn read(sources: Vec<Source>, config: &Config) -> Result<Vec<Case>, F
                 writing.findings.extend(faults);
             }
             Ok(None) => {}
-            Err(fault) => writing.findings.push(fault),
+            Err(fault) => writing.findings.push(*fault),
         }
     }
     let list = writing.findings;

@@ -7,6 +7,11 @@ use serde::de;
 use super::findings::nearest;
 use super::node::{Mark, Node};
 
+/// Algorithms of JSON Web Tokens (RFC 7518 section 3.1) that need no key, or a shared one.
+fn is_weak(algorithm: &str) -> bool {
+    algorithm.eq_ignore_ascii_case("none") || algorithm.to_ascii_uppercase().starts_with("HS")
+}
+
 /// Why a value cannot be read.
 #[derive(Debug)]
 pub(super) struct Fault {
@@ -75,6 +80,11 @@ impl de::Error for Fault {
             [first @ .., last] => format!("expected {} or {last}", first.join(", ")),
             [] => "expected nothing".to_owned(),
         };
+        let weak = expected.contains(&"ES256") && is_weak(variant);
+        if weak {
+            let help = Some("with it whoever can check a permit can make one: `ES256` is the default".to_owned());
+            return Fault { code: "weak-algorithm", message, help, mark: None, add_found: true };
+        }
         Fault { code: "unknown-word", message, help, mark: None, add_found: true }
     }
 

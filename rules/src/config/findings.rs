@@ -1,6 +1,7 @@
 //! What is wrong with a configuration, and how it is shown: for people with a snippet, for GitHub in one
 //! line each, for programs as JSON.
 
+use std::collections::HashMap;
 use std::fmt::{self, Display, Formatter};
 use std::sync::Arc;
 
@@ -8,18 +9,21 @@ use super::Place;
 use super::load::{Finding, Findings, Severity, Source};
 
 pub(super) fn error(code: &'static str, place: Place, message: String, help: Option<String>) -> Finding {
-    Finding { severity: Severity::Error, code, message, place, help }
+    Finding { severity: Severity::Error, code, message, place, help, notes: Vec::new() }
 }
 
 pub(super) fn warning(code: &'static str, place: Place, message: String, help: Option<String>) -> Finding {
-    Finding { severity: Severity::Warning, code, message, place, help }
+    Finding { severity: Severity::Warning, code, message, place, help, notes: Vec::new() }
 }
+
+/// The line that this finding is about is not shown: what is printed ends in logs.
+pub(crate) const SECRET: &str = "secret-in-file";
 
 /// More than this nobody reads, and each one searches its line.
 const SHOWN: usize = 100;
 
 /// The word that was probably meant.
-pub(super) fn nearest<'w>(word: &str, known: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
+pub(crate) fn nearest<'w>(word: &str, known: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
     let word: String = word.chars().take(64).flat_map(char::to_lowercase).collect();
     let far = match word.chars().count() {
         0..=2 => 1,
@@ -50,6 +54,18 @@ impl Findings {
         Findings { list, sources }
     }
 
+    /// In the order in which one reads the files, each once.
+    #[must_use]
+    pub fn sorted(mut list: Vec<Finding>, sources: Arc<Vec<Source>>) -> Findings {
+        let files: HashMap<&str, usize> =
+            sources.iter().enumerate().map(|(at, source)| (source.name.as_str(), at)).collect();
+        list.sort_by_key(|Finding { place, .. }| {
+            (files.get(place.file.as_str()).copied().unwrap_or(usize::MAX), place.line, place.column)
+        });
+        list.dedup();
+        Findings { list, sources }
+    }
+
     /// The same findings, shown with these texts.
     #[must_use]
     pub fn with_sources(self, sources: Arc<Vec<Source>>) -> Findings {
@@ -71,11 +87,14 @@ impl Findings {
     pub fn github(&self) -> String {
         let mut out = String::new();
         for finding in &self.list {
-            let Finding { severity, code, message, place, help } = finding;
-            let text = match help {
-                Some(help) => format!("{message}; {help}"),
-                None => message.clone(),
-            };
+            let Finding { severity, code, message, place, help, notes } = finding;
+            let mut text = message.clone();
+            for note in notes {
+                text.push_str(&format!("\nnote: {note}"));
+            }
+            if let Some(help) = help {
+                text.push_str(&format!("\nhelp: {help}"));
+            }
             let line = format!(
                 "::{} file={},line={},col={},title={code}::{}\n",
                 severity.as_str(),
@@ -89,7 +108,7 @@ impl Findings {
         out
     }
 
-    /// `[{severity, code, message, file, line, column, help}]`.
+    /// `[{severity, code, message, file, line, column, help, notes}]`.
     #[must_use]
     pub fn json(&self) -> serde_json::Value {
         let list = self.list.iter().map(|finding| {
@@ -101,6 +120,7 @@ impl Findings {
                 "line": finding.place.line,
                 "column": finding.place.column,
                 "help": finding.help,
+                "notes": finding.notes,
             })
         });
         list.collect()
@@ -155,18 +175,21 @@ impl Display for Findings {
             if at > 0 {
                 writeln!(f)?;
             }
-            let Finding { severity, code, message, place, help } = finding;
+            let Finding { severity, code, message, place, help, notes } = finding;
             writeln!(f, "{}[{code}]: {message}", severity.as_str())?;
             let number = place.line.to_string();
             let margin = " ".repeat(number.len());
             if !place.file.is_empty() {
                 writeln!(f, "{margin}--> {}:{}:{}", place.file, place.line, place.column)?;
             }
-            if let Some(snippet) = self.snippet(place) {
+            if let Some(snippet) = self.snippet(place).filter(|_| *code != SECRET) {
                 let (line, before) = snippet.window();
                 writeln!(f, "{margin} |")?;
                 writeln!(f, "{number} | {}", line.trim_end())?;
                 writeln!(f, "{margin} | {}{}", " ".repeat(before), "^".repeat(snippet.width()))?;
+            }
+            for note in notes {
+                writeln!(f, "{margin} = note: {note}")?;
             }
             if let Some(help) = help {
                 writeln!(f, "{margin} = help: {help}")?;

@@ -90,6 +90,8 @@ pub struct Finding {
     pub place: Place,
     /// What to write instead, e.g. ``did you mean `upstreams`?``.
     pub help: Option<String>,
+    /// What else must be known: where the other one stands, what happens instead.
+    pub notes: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -111,20 +113,12 @@ pub struct Findings {
 /// At least one finding of severity error.
 pub fn load(sources: Vec<Source>, secrets: &dyn Secrets) -> Result<(Config, Findings), Findings> {
     let sources = Arc::new(sources);
-    let (config, mut list) = read(&sources, secrets);
-    list.sort_by_key(|finding| order(&sources, finding));
-    list.dedup();
-    let findings = Findings { list, sources };
+    let (config, list) = read(&sources, secrets);
+    let findings = Findings::sorted(list, sources);
     match config {
         Some(config) if !findings.has_errors() => Ok((config, findings)),
         _ => Err(findings),
     }
-}
-
-/// Findings in the order in which one reads the files.
-fn order(sources: &[Source], finding: &Finding) -> (usize, u32, u32) {
-    let file = sources.iter().position(|source| source.name == finding.place.file);
-    (file.unwrap_or(usize::MAX), finding.place.line, finding.place.column)
 }
 
 fn read(sources: &[Source], secrets: &dyn Secrets) -> (Option<Config>, Vec<Finding>) {
@@ -133,7 +127,7 @@ fn read(sources: &[Source], secrets: &dyn Secrets) -> (Option<Config>, Vec<Findi
     for (file, source) in sources.iter().enumerate() {
         match node::parse(file, &source.name, &source.text) {
             Ok(tree) => trees.extend(tree),
-            Err(fault) => faults.push(fault),
+            Err(fault) => faults.push(*fault),
         }
     }
     if !faults.is_empty() {

@@ -127,15 +127,15 @@ pub(super) fn shortened(text: &str) -> String {
 }
 
 /// Reads one file. `None`: it holds nothing (empty, or comments only).
-pub(super) fn parse(file: usize, name: &str, text: &str) -> Result<Option<Node>, Finding> {
+pub(super) fn parse(file: usize, name: &str, text: &str) -> Result<Option<Node>, Box<Finding>> {
     if text.len() > LARGEST_FILE {
         let place = Place { file: name.to_owned(), line: 1, column: 1 };
-        return Err(error(
+        return Err(Box::new(error(
             "file-too-large",
             place,
             format!("the file has {} bytes; at most {LARGEST_FILE} are read", text.len()),
             None,
-        ));
+        )));
     }
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! {
@@ -164,7 +164,7 @@ pub(super) fn parse(file: usize, name: &str, text: &str) -> Result<Option<Node>,
             node.settle(file, text);
             Ok(Some(node))
         }
-        Err(fault) => Err(finding(name, &fault)),
+        Err(fault) => Err(Box::new(finding(name, &fault))),
     }
 }
 
@@ -203,7 +203,7 @@ fn finding(name: &str, fault: &serde_saphyr::Error) -> Finding {
             ("yaml", shortened_message(text), help)
         }
     };
-    Finding { severity: Severity::Error, code, message, place, help }
+    Finding { severity: Severity::Error, code, message, place, help, notes: Vec::new() }
 }
 
 /// Takes the position off, which is printed apart.

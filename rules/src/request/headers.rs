@@ -45,6 +45,13 @@ enum Treatment {
     Te,
 }
 
+/// Whether rules can ever see an agent's header of that lower-case name.
+pub(crate) fn reaches_rules(name: &str) -> bool {
+    let ours = name == "proxy-authorization" || name == "content-digest" || name.starts_with("holdshort-");
+    let kept = matches!(treatment(name), Treatment::Keep | Treatment::KeepOne | Treatment::Cookie | Treatment::Host);
+    kept && !ours
+}
+
 /// By lower-case name. What names a hop, another client, host, path or method than the request
 /// itself is never believed: it is dropped, or refused where dropping would change what was meant.
 fn treatment(name: &str) -> Treatment {

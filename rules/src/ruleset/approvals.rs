@@ -22,6 +22,11 @@ impl Demand {
         Ok(Demand { given: given.clone(), confirm })
     }
 
+    /// The parameters of the text that must be typed.
+    pub(super) fn params(&self) -> impl Iterator<Item = &str> {
+        self.confirm.iter().flat_map(Title::params)
+    }
+
     /// The strongest word first.
     pub(super) fn merge(demands: [Option<&Demand>; 2], action: &Action, times: &config::ApprovalTimes) -> Requirement {
         let given = || demands.iter().flatten().map(|demand| &demand.given);

@@ -90,6 +90,11 @@ impl Condition {
         Ok(Condition { program, needs, may_need, guards, all_params, request, agent, risk, now })
     }
 
+    /// The parameters it looks at; `None`: at all of them.
+    pub(super) fn params(&self) -> Option<impl Iterator<Item = &str>> {
+        (!self.all_params).then(|| self.needs.iter().chain(&self.may_need).map(String::as_str))
+    }
+
     /// # Errors
     /// Why it has no value: the call is then for people.
     pub(super) fn holds(&self, facts: &Facts<'_>, zone: &TimeZone) -> Result<bool, String> {

@@ -1,6 +1,8 @@
 //! Globs over names and values: `*` is any run of characters, `?` one, `\` takes the next as it is.
 //! Anchored at both ends; matching takes time linear in the text for a given glob.
 
+use super::cover::{self, Token};
+
 /// A compiled glob. The common shapes are told apart, because they need no search.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Glob {
@@ -48,6 +50,36 @@ impl Glob {
             Glob::Prefix(prefix) => text.starts_with(prefix.as_str()),
             Glob::Pattern(parts) => pattern(parts, text),
         }
+    }
+
+    /// The glob as it is compared with another one.
+    pub(super) fn tokens(&self) -> Vec<Token<char>> {
+        let literal = |text: &str| text.chars().map(Token::Is).collect::<Vec<_>>();
+        match self {
+            Glob::Any => vec![Token::Run],
+            Glob::Literal(text) => literal(text),
+            Glob::Prefix(text) => {
+                let mut tokens = literal(text);
+                tokens.push(Token::Run);
+                tokens
+            }
+            Glob::Pattern(parts) => parts
+                .iter()
+                .map(|part| match part {
+                    Part::Char(c) => Token::Is(*c),
+                    Part::One => Token::One,
+                    Part::Run => Token::Run,
+                })
+                .collect(),
+        }
+    }
+
+    pub(super) fn covers(&self, other: &Glob) -> bool {
+        *self == Glob::Any || self == other || cover::covers(&self.tokens(), &other.tokens())
+    }
+
+    pub(super) fn overlaps(&self, other: &Glob) -> bool {
+        cover::overlap(&self.tokens(), &other.tokens())
     }
 
     /// What every match starts with.

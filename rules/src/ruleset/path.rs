@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use super::cover::Token;
+
 /// A compiled template such as `/v1/refunds/{id}` or `/files/{path**}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Template {
@@ -71,13 +73,24 @@ impl Template {
         Ok(Template { segments })
     }
 
-    /// The template without the names it captures by: what it matches.
-    pub(super) fn shape(&self) -> Vec<(Narrows, &str)> {
-        let literals = self.segments.iter().map(|segment| match segment {
-            Segment::Literal(text) => text.as_str(),
-            _ => "",
-        });
-        self.specificity().into_iter().zip(literals.chain([""])).collect()
+    /// The template as it is compared with another one.
+    pub(super) fn tokens(&self, fold_case: bool) -> Vec<Token<String>> {
+        let token = |segment: &Segment| match segment {
+            Segment::Literal(text) => Token::Is(if fold_case { folded(text) } else { text.clone() }),
+            Segment::Capture(_) | Segment::One => Token::One,
+            Segment::Rest(_) => Token::Run,
+        };
+        self.segments.iter().map(token).collect()
+    }
+
+    /// One path that it matches.
+    pub(super) fn sample(&self) -> Vec<Cow<'_, str>> {
+        let segment = |segment: &'_ Segment| match segment {
+            Segment::Literal(text) => Cow::Owned(text.clone()),
+            // No template has such a literal.
+            Segment::Capture(_) | Segment::One | Segment::Rest(_) => Cow::Borrowed("\0"),
+        };
+        self.segments.iter().map(segment).collect()
     }
 
     pub(super) fn specificity(&self) -> Vec<Narrows> {

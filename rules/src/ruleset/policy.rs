@@ -14,9 +14,10 @@ use super::condition::{Condition, Facts};
 use super::glob::Glob;
 use super::problem::Problems;
 use super::schedule::Schedule;
-use crate::config::load::Severity;
 use crate::config::{self, Outside, PolicyDecision, RiskTier};
 use crate::decision::{Action, DenyReason, Step, Verdict};
+
+mod shadow;
 
 #[derive(Debug)]
 pub(super) struct Policies {
@@ -27,7 +28,9 @@ pub(super) struct Policies {
 }
 
 #[derive(Debug)]
-struct Policy {
+pub(super) struct Policy {
+    /// In the configuration.
+    position: usize,
     config: config::Policy,
     action: Vec<Glob>,
     agent: Vec<Glob>,
@@ -84,19 +87,7 @@ enum Mark {
 impl Policies {
     pub(super) fn compile(config: &config::Config, problems: &mut Problems) -> Policies {
         let mut ordered: Vec<(Order, Policy)> = Vec::with_capacity(config.policies.len());
-        let mut seen: HashMap<String, PolicyDecision> = HashMap::new();
         for (place, policy) in config.policies.iter().enumerate() {
-            let who = (&policy.action, &policy.agent, &policy.upstream, &policy.project, policy.source_type);
-            let same =
-                format!("{} {who:?} {:?} {:?} {:?}", policy.priority, policy.risk_tier, policy.trust, policy.when);
-            if seen.insert(same, policy.decision).is_some_and(|before| before != policy.decision) {
-                let message = format!(
-                    "policy \"{}\" and one before it are for the same calls at the same priority and decide differently: \
-                     deny goes before require before approve",
-                    policy.name
-                );
-                problems.push(Severity::Warning, "same-priority", message, &policy.place);
-            }
             let globs = |texts: &[String]| texts.iter().map(|text| Glob::compile(text)).collect();
             let when = policy.when.as_deref().map(|when| problems.take(&policy.place, Condition::compile(when)));
             let schedule = policy.schedule.as_ref().map(|times| problems.take(&policy.place, Schedule::compile(times)));
@@ -112,6 +103,7 @@ impl Policies {
             ordered.push((
                 order,
                 Policy {
+                    position: place,
                     config: policy.clone(),
                     action: globs(&policy.action),
                     agent: globs(&policy.agent),
@@ -139,6 +131,15 @@ impl Policies {
             })
             .collect();
         Policies { list, index, tiers }
+    }
+
+    pub(super) fn each(&self) -> impl Iterator<Item = &Policy> {
+        self.list.iter()
+    }
+
+    /// The parameters that a tier's own approvals look at.
+    pub(super) fn tier_params(&self, tier: RiskTier) -> impl Iterator<Item = &str> {
+        self.tiers.get(&tier).into_iter().flat_map(|tier| tier.demand.params())
     }
 
     pub(super) fn decide(
@@ -240,6 +241,47 @@ impl Policies {
             Step { what: ["policy ", name].concat(), matched, detail }
         };
         marks.iter().enumerate().filter(wanted).map(step).collect()
+    }
+}
+
+/// What a look at the rules asks of a policy.
+impl Policy {
+    pub(super) fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    pub(super) fn place(&self) -> &config::Place {
+        &self.config.place
+    }
+
+    pub(super) fn actions(&self) -> &[Glob] {
+        &self.action
+    }
+
+    pub(super) fn upstreams(&self) -> &[Glob] {
+        &self.upstream
+    }
+
+    /// The parameters it looks at; `None`: at all of them.
+    pub(super) fn params(&self) -> Option<Vec<&str>> {
+        let mut all = self.confirmation_params();
+        if let Some(when) = &self.when {
+            all.extend(when.params()?);
+        }
+        Some(all)
+    }
+
+    pub(super) fn condition_params(&self) -> Vec<&str> {
+        self.when.as_ref().and_then(Condition::params).map(Iterator::collect).unwrap_or_default()
+    }
+
+    pub(super) fn confirmation_params(&self) -> Vec<&str> {
+        self.demand.params().collect()
+    }
+
+    /// What happens outside its schedule, where the schedule leaves no time.
+    pub(super) fn blocked_always(&self) -> Option<Outside> {
+        self.schedule.as_ref().filter(|schedule| schedule.blocks_always()).map(|schedule| schedule.outside)
     }
 }
 

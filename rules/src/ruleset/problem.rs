@@ -11,10 +11,11 @@ pub(super) struct Problems {
 impl Problems {
     /// The value, or `None` and one more finding.
     pub(super) fn take<T>(&mut self, place: &Place, result: Result<T, String>) -> Option<T> {
-        result.map_err(|message| self.push(Severity::Error, "not-compiled", message, place)).ok()
+        result.map_err(|message| self.push(message, place)).ok()
     }
 
-    pub(super) fn push(&mut self, severity: Severity, code: &'static str, message: String, place: &Place) {
-        self.list.push(Finding { severity, code, message, place: place.clone(), help: None });
+    fn push(&mut self, message: String, place: &Place) {
+        let (severity, place) = (Severity::Error, place.clone());
+        self.list.push(Finding { severity, code: "not-compiled", message, place, help: None, notes: Vec::new() });
     }
 }

@@ -5,7 +5,6 @@
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
-use std::collections::HashMap;
 use std::fmt;
 
 use super::glob::Glob;
@@ -16,13 +15,13 @@ use super::table::{Key, PathTable};
 use super::title::Title;
 use super::view::{FormField, View};
 use super::{Hit, Looks, Params};
-use crate::config::load::Severity;
 use crate::config::{self, Operation, RiskTier};
 use crate::decision::{Action, Step};
 use crate::request::json::{Json, Pointer};
 use crate::request::{Content, Malformed};
 
 mod declared;
+mod shadow;
 
 /// All routes of an upstream, ready to be asked.
 #[derive(Debug)]
@@ -152,18 +151,9 @@ impl Routes {
         let fold_case = upstream.paths.case_insensitive;
         let mut routes = Vec::with_capacity(upstream.routes.len());
         let mut ranked: Vec<(Rank, Rule)> = Vec::new();
-        let mut seen: HashMap<String, usize> = HashMap::new();
         for (at, route) in upstream.routes.iter().enumerate() {
             for (alternative, given) in route.matches.iter().enumerate() {
                 if let Some(rule) = problems.take(&route.place, Rule::compile(at, given)) {
-                    // Two that match exactly the same: only one of them is ever taken.
-                    let same =
-                        format!("{:?} {:?}", rule.template.shape(), config::Match { path: None, ..given.clone() });
-                    if seen.insert(same, at).is_some_and(|before| before != at) {
-                        let message =
-                            format!("\"{}\" stands on two routes: the higher tier is taken, then the first", rule.name);
-                        problems.push(Severity::Warning, "same-match", message, &route.place);
-                    }
                     ranked.push((rule.rank(route.risk_tier, (at, alternative)), rule));
                 }
             }

@@ -28,8 +28,22 @@ impl Schedule {
 
     pub(super) fn blocks(&self, at: Timestamp) -> bool {
         let local = self.zone.to_datetime(at);
-        let day = local.weekday();
         let minute = u16::try_from(i32::from(local.hour()) * 60 + i32::from(local.minute())).unwrap_or_default();
+        self.blocks_on(local.weekday(), minute)
+    }
+
+    /// Whether no minute of any week is free.
+    pub(super) fn blocks_always(&self) -> bool {
+        let mut begins: Vec<u16> = self.rules.allow.iter().map(|allowed| allowed.from_minute).collect();
+        begins.push(0);
+        begins.extend(self.rules.block_hours.map(|(_, to)| u16::from(to) * 60));
+        begins.retain(|minute| *minute < DAY);
+        // What is free begins somewhere: with the day, with a span that allows, or where one that blocks ends.
+        let mut days = Weekday::Monday.cycle_forward().take(7);
+        days.all(|day| begins.iter().all(|minute| self.blocks_on(day, *minute)))
+    }
+
+    fn blocks_on(&self, day: Weekday, minute: u16) -> bool {
         if self.rules.block_weekends && matches!(day, Weekday::Saturday | Weekday::Sunday) {
             return true;
         }

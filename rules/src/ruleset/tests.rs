@@ -232,32 +232,3 @@ upstreams:
         assert_eq!(mount(listener, host, target), expected, "{listener} {host} {target}");
     }
 }
-
-#[test]
-fn rules_for_the_same_calls_are_reported() {
-    let with = |routes: &str, policies: &str| {
-        let text = format!(
-            "
-proxy: {{ listen: 127.0.0.1:8080 }}
-admin: {{ listen: 127.0.0.1:8081, url: http://127.0.0.1:8081 }}
-upstreams:
-  api: {{ url: http://127.0.0.1:1, at: /a, routes: [{routes}] }}
-policies: [{policies}]
-"
-        );
-        rules(&text).warnings().iter().map(|finding| finding.code).collect::<Vec<_>>()
-    };
-    let route = |action: &str, path: &str| format!("{{ action: {action}, match: '{path}' }}, ");
-    let policy = |name: &str, more: &str| format!("{{ name: {name}, action: 'x_*', {more} }}, ");
-    assert_eq!(with(&(route("a", "GET /x/{id}") + &route("b", "GET /x/{name}")), ""), ["same-match"]);
-    let apart =
-        route("a", "GET /x/{id}") + &route("b", "POST /x/{id}") + &route("c", "GET /x/*") + &route("d", "GET /y/{id}");
-    assert!(with(&apart, "").is_empty());
-    let routes = route("a", "GET /x");
-    let differ = policy("p", "decision: auto_approve") + &policy("q", "decision: auto_deny");
-    assert_eq!(with(&routes, &differ), ["same-priority"]);
-    let apart = policy("p", "decision: auto_approve")
-        + &policy("q", "decision: auto_deny, priority: 1")
-        + &policy("r", "decision: auto_deny, when: 'risk.score > 50'");
-    assert!(with(&routes, &apart).is_empty());
-}

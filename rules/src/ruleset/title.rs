@@ -55,6 +55,14 @@ impl Title {
         Ok(Title { parts })
     }
 
+    /// The parameters it shows.
+    pub(super) fn params(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Text(_) => None,
+            Part::Param { name, .. } => Some(name.as_str()),
+        })
+    }
+
     pub(super) fn render(&self, params: &Params) -> String {
         self.write(params, |value| value.unwrap_or_else(|| DASH.to_owned())).unwrap_or_default()
     }

@@ -2,10 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use holdshort_rules::Ruleset;
-use holdshort_rules::config::load::{NoSecrets, Source, load};
+use holdshort_rules::check;
+use holdshort_rules::config::load::Source;
 use holdshort_rules::config::schema;
 
 fn folder() -> PathBuf {
@@ -59,11 +58,8 @@ fn yaml_files(folder: &Path) -> Vec<PathBuf> {
 }
 
 fn loads(paths: &[PathBuf]) {
-    match load(sources(paths), &NoSecrets) {
-        Ok((config, findings)) if findings.list.is_empty() => match Ruleset::compile(Arc::new(config)) {
-            Ok(rules) => assert!(rules.warnings().is_empty(), "{paths:?}: {:?}", rules.warnings()),
-            Err(findings) => panic!("{paths:?}: {findings}"),
-        },
+    match check(sources(paths)) {
+        Ok((_, findings)) if findings.list.is_empty() => {}
         Ok((_, findings)) | Err(findings) => panic!("{findings}"),
     }
 }

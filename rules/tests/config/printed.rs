@@ -36,8 +36,8 @@ fn github_reads_one_line_each_with_its_own_escapes() {
     assert_eq!(
         files(&FILES).unwrap_err().github(),
         "::error file=a%2Cb.yaml,line=2,col=16,title=bad-email::`100%25` is not an e-mail address\n\
-         ::warning file=c.yaml,line=2,col=64,title=unknown-name::the team `gone` is not defined in these files; \
-         define it under `teams`, or make sure that it exists in the store\n"
+         ::warning file=c.yaml,line=2,col=64,title=unknown-name::the team `gone` is not defined in these files%0A\
+         help: define it under `teams`, or make sure that it exists in the store\n"
     );
 }
 
@@ -53,6 +53,7 @@ fn programs_read_json() {
             "line": 2,
             "column": 16,
             "help": null,
+            "notes": [],
         })
     );
 }

@@ -12,8 +12,7 @@ const WHOLE: &str = include_str!("whole.yaml");
 
 #[test]
 fn it_compiles_to_rules() {
-    let rules = Ruleset::compile(Arc::new(good(WHOLE))).unwrap_or_else(|findings| panic!("{findings}"));
-    assert!(rules.warnings().is_empty(), "{:?}", rules.warnings());
+    Ruleset::compile(Arc::new(good(WHOLE))).unwrap_or_else(|findings| panic!("{findings}"));
 }
 
 #[test]

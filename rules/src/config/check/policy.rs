@@ -7,6 +7,7 @@ use super::{Checker, is_email, texts};
 use crate::config::node::{Mark, shortened};
 use crate::config::raw::{self, At, OneOrMany};
 use crate::config::{Approvals, Confirm, Policy, PolicyDecision, RiskTier, Schedule, SourceType, TierPolicy};
+use crate::ruleset::faulty;
 
 impl Checker<'_> {
     pub(super) fn tiers(&mut self, raw: Option<At<raw::Tiers>>) -> BTreeMap<RiskTier, TierPolicy> {
@@ -59,9 +60,13 @@ impl Checker<'_> {
             let help = "write `decision: require_approval`, or take `approvals` out";
             self.error("contradiction", approvals.mark, "nobody is asked by this decision", Some(help));
         }
-        if let Some(when) = raw.when.as_ref().filter(|at| at.value.trim().is_empty()) {
-            let help = "take `when` out, or write a condition such as `params.amount <= 100`";
-            self.error("bad-value", when.mark, "this condition is empty", Some(help));
+        match &raw.when {
+            Some(when) if when.value.trim().is_empty() => {
+                let help = "take `when` out, or write a condition such as `params.amount <= 100`";
+                self.error("bad-value", when.mark, "this condition is empty", Some(help));
+            }
+            Some(when) => self.condition(when),
+            None => {}
         }
         let subjects = [&raw.action, &raw.agent, &raw.upstream, &raw.project];
         if subjects.into_iter().flatten().any(|given| given.as_slice().is_empty()) {
@@ -109,6 +114,17 @@ impl Checker<'_> {
         }
     }
 
+    fn condition(&mut self, at: &At<String>) {
+        if self.unresolved.contains(&at.mark) {
+            return;
+        }
+        if let Some(wrong) = faulty::condition(&at.value) {
+            let help =
+                "a condition is CEL over `params.NAME`, `request`, `agent`, `risk` and `now`: `params.amount <= 100`";
+            self.error("bad-condition", at.mark, wrong, Some(help));
+        }
+    }
+
     /// An empty text matches nothing that exists, and no name holds a bracket: slips, and a policy that never matches
     /// may be the one that was to deny.
     fn globs(&mut self, given: Vec<At<String>>) -> Vec<String> {
@@ -139,9 +155,12 @@ impl Checker<'_> {
             delay: raw.delay.as_ref().map(|at| self.within(Some(at), Duration::ZERO, "0s", "7d")),
             expires_in: raw.expires_in.as_ref().map(|at| self.within(Some(at), Duration::ZERO, "1s", "30d")),
             confirm: raw.confirm.map(|at| match at.value {
+                raw::Confirm::Template(text) => {
+                    self.filled_in(&text, at.mark);
+                    Confirm::Template(text)
+                }
                 raw::Confirm::No => Confirm::No,
                 raw::Confirm::Action => Confirm::Action,
-                raw::Confirm::Template(text) => Confirm::Template(text),
             }),
         }
     }
@@ -202,12 +221,22 @@ impl Checker<'_> {
             at.value
         });
         let allow = raw.allow.unwrap_or_default();
-        Schedule {
+        let zone = raw.timezone.as_ref().map_or(mark, |at| at.mark);
+        let schedule = Schedule {
             timezone: raw.timezone.map_or_else(|| "UTC".to_owned(), |at| at.value),
             block_weekends: raw.block_weekends.is_some_and(|at| at.value),
             block_hours,
             allow: allow.as_slice().iter().map(|at| at.value.0.clone()).collect(),
             outside: raw.outside.map(|at| at.value).unwrap_or_default(),
+        };
+        if let Some(wrong) = faulty::schedule(&schedule) {
+            self.error(
+                "bad-time-zone",
+                zone,
+                wrong,
+                Some("names are those of the IANA data base; `UTC` is the default"),
+            );
         }
+        schedule
     }
 }

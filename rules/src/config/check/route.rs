@@ -7,6 +7,7 @@ use crate::config::node::{Mark, shortened};
 use crate::config::raw::values::{Plain, pointer};
 use crate::config::raw::{self, At, Named};
 use crate::config::{GraphQlMatch, Match, McpMatch, Operation, Param, Protocol, Route};
+use crate::ruleset::faulty;
 
 impl Checker<'_> {
     pub(super) fn routes(&mut self, raw: Option<At<Vec<At<raw::Route>>>>, protocol: Protocol) -> Vec<Route> {
@@ -45,17 +46,29 @@ impl Checker<'_> {
             let mark = raw.hide.as_ref().map_or(mark, |at| at.mark);
             self.error("contradiction", mark, "`hide` needs a match on an MCP tool", Some(help));
         }
+        if let Some(title) = &raw.title {
+            self.filled_in(&title.value, title.mark);
+        }
+        let params = self.params(raw.params);
         Route {
             action: raw.action.map(|at| at.value),
             matches,
             risk_tier: raw.risk_tier.map(|at| at.value).unwrap_or_default(),
             title: raw.title.map(|at| at.value),
-            params: self.params(raw.params),
+            params,
             pass,
             upgrade: raw.upgrade.is_some_and(|at| at.value == raw::Upgrade::Allow),
             hide,
             hold: raw.hold.map(|hold| self.hold(&hold)),
             place: self.place(mark),
+        }
+    }
+
+    /// A text with parameters in it.
+    pub(super) fn filled_in(&mut self, text: &str, mark: Mark) {
+        if let Some(wrong) = faulty::template(text) {
+            let help = "`{params.NAME}`, with `|money:EUR` or `|date` where that reads better";
+            self.error("bad-template", mark, wrong, Some(help));
         }
     }
 

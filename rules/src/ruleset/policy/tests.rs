@@ -308,20 +308,13 @@ fn a_thousand_policies_are_as_fast_as_ten() {
 
 #[test]
 fn rules_that_cannot_be_compiled_are_findings_with_a_place() {
-    let load = |more: &str| {
-        let text = format!("{FRAME}{more}");
-        let source = crate::config::load::Source { name: "gate.yaml".to_owned(), text };
-        let (config, _) = crate::config::load::load(vec![source], &crate::config::load::NoSecrets).unwrap();
-        Ruleset::compile(std::sync::Arc::new(config)).map(|_| ()).map_err(|findings| findings.list)
-    };
-    let findings = load(
-        "
+    let more = "
 policies:
   - { name: a, decision: auto_approve, when: 'param.n > 1' }
   - { name: b, decision: auto_approve, when: 'params.n >' }
-",
-    )
-    .unwrap_err();
+";
+    let source = crate::config::load::Source { name: "gate.yaml".to_owned(), text: format!("{FRAME}{more}") };
+    let findings = crate::ruleset::check(vec![source]).map(|_| ()).unwrap_err().list;
     assert_eq!(findings.len(), 2);
     assert!(findings[0].message.contains("\"param\" is unknown"), "{findings:?}");
     let first = FRAME.lines().count() + 3;
