@@ -10,6 +10,7 @@ use bytes::Bytes;
 use holdshort_rules::config::load::{NoSecrets, Source, load};
 use holdshort_rules::config::{SourceType, Trust};
 use holdshort_rules::decision::Caller;
+use holdshort_rules::request::wire::Wire;
 use holdshort_rules::request::{HttpVersion, RawHead, Reading};
 use holdshort_rules::ruleset::Routed;
 use holdshort_rules::{Head, Request, Ruleset};
@@ -77,6 +78,16 @@ fn main() {
     }
 }
 
+/// The head as it is sent.
+fn bytes_of(raw: &RawHead<'_>) -> Vec<u8> {
+    let mut bytes = [raw.method.as_bytes(), b" ", raw.target, b" HTTP/1.1\r\n"].concat();
+    for (name, value) in raw.headers {
+        bytes.extend([name, b": ".as_slice(), value, b"\r\n"].concat());
+    }
+    bytes.extend(b"\r\n");
+    bytes
+}
+
 fn measure(what: &str, body: Bytes) {
     let length = body.len().to_string();
     let headers: Vec<(&[u8], &[u8])> = vec![
@@ -96,6 +107,8 @@ fn measure(what: &str, body: Bytes) {
         authority: None,
         headers: &headers,
     };
+    let bytes = bytes_of(&raw);
+    println!("the bytes of a head of {} bytes {:>7} ns", bytes.len(), best(|| Wire::new(32 * 1024).read(&bytes)));
     let reading = Reading { permit_header: "holdshort-permit".to_owned(), head_limit: 32 * 1024 };
     let listener = "127.0.0.1:8080".parse().unwrap();
     let caller = Caller {

@@ -25,6 +25,7 @@ mod media_type;
 pub mod multipart;
 pub mod pairs;
 mod target;
+pub mod wire;
 
 pub(crate) use headers::reaches_rules;
 

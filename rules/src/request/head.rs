@@ -5,8 +5,10 @@ use super::{BodyFraming, Head, HttpVersion, Malformed, RawHead, Reading};
 use super::{host, target};
 
 /// More headers than this are refused; browsers and SDKs send some twenty.
-const MOST_HEADERS: usize = 100;
+pub(super) const MOST_HEADERS: usize = 100;
+const CL: &str = "header content-length";
 const LONGEST_METHOD: usize = 32;
+pub(super) const ONLY_CHUNKED: &str = "the only transfer-encoding accepted is \"chunked\"";
 
 impl Head {
     /// Reads a head in the one way it can be read.
@@ -101,7 +103,6 @@ fn authority(raw: &RawHead<'_>, in_target: Option<&str>, sorted: &Sorted<'_>) ->
 /// How the body is delimited (RFC 9112 section 6.3), without any of its choices.
 fn framing(version: HttpVersion, method: &str, sorted: &Sorted<'_>) -> Result<BodyFraming, Malformed> {
     const TE: &str = "header transfer-encoding";
-    const CL: &str = "header content-length";
     if let Some(coding) = &sorted.transfer_encoding {
         if sorted.content_length.is_some() {
             return Err(Malformed::bad("both content-length and transfer-encoding", TE));
@@ -110,15 +111,12 @@ fn framing(version: HttpVersion, method: &str, sorted: &Sorted<'_>) -> Result<Bo
             return Err(Malformed::bad("transfer-encoding belongs to HTTP/1.1", TE));
         }
         if !coding.eq_ignore_ascii_case("chunked") {
-            return Err(Malformed::bad("the only transfer-encoding accepted is \"chunked\"", TE));
+            return Err(Malformed::bad(ONLY_CHUNKED, TE));
         }
         return Ok(BodyFraming::Open);
     }
     if let Some(length) = &sorted.content_length {
-        if length.is_empty() || length.len() > 18 || !length.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(Malformed::bad("not a number of bytes", CL));
-        }
-        return length.parse().map(BodyFraming::Length).map_err(|_| Malformed::bad("not a number of bytes", CL));
+        return content_length(length).map(BodyFraming::Length);
     }
     match version {
         HttpVersion::Http2 => Ok(BodyFraming::Open),
@@ -129,6 +127,16 @@ fn framing(version: HttpVersion, method: &str, sorted: &Sorted<'_>) -> Result<Bo
         }
         HttpVersion::Http10 => Ok(BodyFraming::None),
     }
+}
+
+/// # Errors
+/// Anything but decimal digits.
+pub(super) fn content_length(text: &str) -> Result<u64, Malformed> {
+    let bad = || Malformed::bad("not a number of bytes", CL);
+    if text.is_empty() || text.len() > 18 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(bad());
+    }
+    text.parse().map_err(|_| bad())
 }
 
 #[cfg(test)]

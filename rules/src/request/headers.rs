@@ -282,7 +282,7 @@ fn clean<'a>(value: &'a [u8], name: &str) -> Result<&'a [u8], Malformed> {
     Ok(value)
 }
 
-fn trim(mut value: &[u8]) -> &[u8] {
+pub(super) fn trim(mut value: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
         value = rest;
     }

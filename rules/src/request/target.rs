@@ -118,18 +118,12 @@ fn one_spelling(raw: &[u8], refuse: impl Fn(u8, bool) -> Option<&'static str>) -
         beyond_ascii |= byte >= 0x80;
         if is_unreserved(byte) {
             text.push(char::from(byte));
-        } else if escaped || b"[]{}|^`".contains(&byte) {
+        } else if escaped || is_tolerated(byte) {
             push_escape(&mut text, byte);
         } else if is_delimiter(byte) {
             text.push(char::from(byte));
         } else {
-            let what = match byte {
-                b'#' => "fragments are not sent to servers".to_owned(),
-                b'\\' => "backslash".to_owned(),
-                b' ' | b'\t' => "white space".to_owned(),
-                _ => format!("\"{}\" must be percent-encoded", byte.escape_ascii()),
-            };
-            return Err(Malformed::bad(what, PLACE));
+            return Err(Malformed::bad(why_not(byte), PLACE));
         }
     }
     if beyond_ascii && percent_encoding::percent_decode_str(&text).decode_utf8().is_err() {
@@ -138,13 +132,37 @@ fn one_spelling(raw: &[u8], refuse: impl Fn(u8, bool) -> Option<&'static str>) -
     Ok(text)
 }
 
+/// Whether a byte may stand in a target as it is sent.
+pub(super) fn may_be_sent(byte: u8) -> bool {
+    is_unreserved(byte) || is_delimiter(byte) || byte == b'%' || is_tolerated(byte)
+}
+
+/// Why a byte may not.
+pub(super) fn why_not(byte: u8) -> String {
+    match byte {
+        b'#' => "fragments are not sent to servers".to_owned(),
+        b'\\' => "backslash".to_owned(),
+        b' ' | b'\t' => "white space".to_owned(),
+        ..0x20 | 0x7f => "control character".to_owned(),
+        _ => format!("\"{}\" must be percent-encoded", byte.escape_ascii()),
+    }
+}
+
+/// What WHATWG URLs leave bare and RFC 3986 does not: it is sent on escaped.
+fn is_tolerated(byte: u8) -> bool {
+    matches!(byte, b'[' | b']' | b'{' | b'}' | b'|' | b'^' | b'`')
+}
+
 fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
 /// RFC 3986 `sub-delims`, `:`, `@`, and what stands between segments and in queries.
 fn is_delimiter(byte: u8) -> bool {
-    b"!$&'()*+,;=:@/?".contains(&byte)
+    matches!(
+        byte,
+        b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=' | b':' | b'@' | b'/' | b'?'
+    )
 }
 
 fn push_escape(text: &mut String, byte: u8) {
