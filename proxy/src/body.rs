@@ -8,6 +8,7 @@ use rules::request::{BodyFraming, Head};
 use tokio::time::timeout;
 
 use crate::answer::Stop;
+use crate::listen::Connection;
 
 /// A body may take this long, and longer the larger it may be: slower senders are cut off.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -44,7 +45,10 @@ pub(crate) async fn read(session: &mut ServerSession, head: &Head, limit: usize)
     match timeout(span, gather(session, announced, limit)).await {
         Ok(Ok(Some(body))) => Ok(body),
         Ok(Ok(None)) => Err(Stop::BodyTooLarge { limit }),
-        Ok(Err(stop)) => Err(stop),
+        Ok(Err(stop)) => match Connection::of(session).and_then(Connection::broken_body) {
+            Some(malformed) => Err(malformed.clone().into()),
+            None => Err(stop),
+        },
         Err(_) => Err(Stop::BodyTooSlow),
     }
 }

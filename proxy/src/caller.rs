@@ -16,8 +16,6 @@ pub(crate) struct Caller<'a> {
 
 impl<'a> Caller<'a> {
     pub(crate) fn new(session: &'a mut ServerSession) -> Caller<'a> {
-        // A pipelined request waits for its turn; it must not be taken for a broken one.
-        session.set_pipelining_enabled(true);
         Caller { session, gone: false }
     }
 

@@ -17,7 +17,7 @@ use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::{FailToProxy, ProxyHttp, Session};
 
 use crate::answer::{Answer, Stop, problem};
-use crate::listen::HeadDeadline;
+use crate::listen::Connection;
 use crate::mcp::Sessions;
 use crate::pass::Passing;
 use crate::signs;
@@ -98,10 +98,12 @@ impl ProxyHttp for Gateway {
     }
 
     async fn request_filter(&self, session: &mut Session, course: &mut Course) -> Result<bool> {
-        if let Some(deadline) = HeadDeadline::of(session.as_ref()) {
-            deadline.met();
+        if let Some(connection) = Connection::of(session.as_ref()) {
+            connection.head.met();
         }
         session.set_write_timeout(Some(TAKEN_WITHIN));
+        // A pipelined request waits for its turn; it must not be taken for a broken one.
+        session.as_mut().set_pipelining_enabled(true);
         let walked = AssertUnwindSafe(walk::walk(self, session.as_mut())).catch_unwind().await;
         match walked {
             Ok(Ok(Next::Answered)) => Ok(true),
@@ -130,11 +132,17 @@ impl ProxyHttp for Gateway {
 
     async fn upstream_response_filter(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         response: &mut ResponseHeader,
         course: &mut Course,
     ) -> Result<()> {
-        course.passing()?.answered(response)
+        course.passing()?.answered(response)?;
+        if response.status == http::StatusCode::SWITCHING_PROTOCOLS
+            && let Some(connection) = Connection::of(session.as_ref())
+        {
+            connection.switches();
+        }
+        Ok(())
     }
 
     fn error_while_proxy(
@@ -172,9 +180,9 @@ impl ProxyHttp for Gateway {
 
     async fn logging(&self, session: &mut Session, error: Option<&Error>, course: &mut Course) {
         if !session.is_http2()
-            && let Some(deadline) = HeadDeadline::of(session.as_ref())
+            && let Some(connection) = Connection::of(session.as_ref())
         {
-            deadline.again();
+            connection.head.again();
         }
         if let Course::Pass(passing) = course {
             let status = session.response_written().map_or(0, |head| head.status.as_u16());
@@ -193,8 +201,12 @@ async fn explain(gateway: &Gateway, session: &mut Session, error: &Error, course
     if session.response_written().is_some_and(|head| !head.status.is_informational()) {
         return 0;
     }
+    let broken_body = Connection::of(session.as_ref()).and_then(Connection::broken_body).cloned();
     let stop = match (course, error.etype(), error.esource()) {
-        (_, _, pingora_error::ErrorSource::Downstream) => return 0,
+        (_, _, pingora_error::ErrorSource::Downstream) => match broken_body {
+            Some(malformed) => Stop::Malformed(malformed),
+            None => return 0,
+        },
         (
             Course::Pass(_),
             ConnectError | ConnectRefused | ConnectTimedout | ConnectNoRoute | TLSHandshakeFailure

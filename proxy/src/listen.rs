@@ -18,12 +18,15 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, Shared};
 
+mod connection;
 mod head_deadline;
+mod strict;
 pub(crate) mod tls;
 
-pub(crate) use head_deadline::HeadDeadline;
+pub(crate) use connection::Connection;
+use strict::Strict;
 
 /// Thousands may connect at once after a restart.
 const BACKLOG: i32 = 8192;
@@ -37,6 +40,7 @@ const AFTER_ERROR: Duration = Duration::from_millis(50);
 pub(crate) struct Listener {
     pub(crate) socket: TcpListener,
     pub(crate) app: Arc<HttpProxy<Gateway>>,
+    pub(crate) shared: Arc<Shared>,
     pub(crate) tls: Option<Arc<Acceptor>>,
     /// How long a connection may take to deliver a head.
     pub(crate) head_within: Duration,
@@ -70,7 +74,7 @@ impl Listener {
                 Some(_) = connections.join_next(), if !connections.is_empty() => {}
                 accepted = self.socket.accept() => match accepted {
                     Ok((stream, _)) => {
-                        connections.spawn(serve(stream, self.app.clone(), self.tls.clone(), told.clone(), self.head_within));
+                        connections.spawn(serve(stream, self.app.clone(), self.shared.clone(), self.tls.clone(), told.clone(), self.head_within));
                     }
                     Err(error) => {
                         tracing::warn!(%error, "a connection cannot be accepted");
@@ -88,22 +92,23 @@ impl Listener {
 async fn serve(
     tcp: TcpStream,
     app: Arc<HttpProxy<Gateway>>,
+    shared: Arc<Shared>,
     tls: Option<Arc<Acceptor>>,
     stopping: watch::Receiver<bool>,
     head_within: Duration,
 ) {
     let digest = SocketDigest::from_raw_fd(tcp.as_raw_fd());
-    let deadline = HeadDeadline::new(head_within);
+    let accepted = Connection::new(head_within);
     let mut plain = Plain::from(tcp);
     plain.set_socket_digest(digest);
-    if let Some(carried) = deadline.carried() {
+    if let Some(carried) = accepted.carried() {
         plain.set_proxy_digest(carried);
     }
     let connection = async {
         let stream: Stream = match tls {
-            None => Box::new(plain),
+            None => Box::new(Strict::new(plain, accepted.clone(), shared)),
             Some(acceptor) => match acceptor.tls_handshake(plain).await {
-                Ok(stream) => Box::new(stream),
+                Ok(stream) => Box::new(Strict::new(stream, accepted.clone(), shared)),
                 Err(error) => {
                     tracing::debug!(%error, "a TLS handshake failed");
                     return;
@@ -116,6 +121,6 @@ async fn serve(
         // First, so that a head that came in time is seen before the deadline is.
         biased;
         () = connection => {}
-        () = deadline.missed() => tracing::debug!("a connection delivered no head in time"),
+        () = accepted.head.missed() => tracing::debug!("a connection delivered no head in time"),
     }
 }

@@ -94,7 +94,8 @@ impl Proxy {
             // Rules know an upstream's listener by its configured address, also where the port is 0.
             let known_as = if shared_listener { socket.local_addr().unwrap_or(address) } else { address };
             let app = Arc::new(self.app(known_as));
-            self.listeners.push(Listener { socket, app, tls: tls.clone(), head_within: config.limits.head_timeout });
+            let (shared, tls) = (self.shared.clone(), tls.clone());
+            self.listeners.push(Listener { socket, app, shared, tls, head_within: config.limits.head_timeout });
         }
         Ok(())
     }

@@ -1,12 +1,9 @@
 //! The head as it came in, handed to the strict reader.
 //!
-//! pingora has parsed it before us and mends a few things silently: it drops a fragment, drops
-//! `content-length` beside `transfer-encoding`, and escapes illegal characters of the target. The
-//! first two are still in the raw bytes and are shown to the reader from there; the last is gone by
-//! now, and only a look at the stream itself could tell.
+//! Over HTTP/1.1 its bytes have been looked at before pingora parsed them (`listen::strict`), so that
+//! there was nothing to mend. The target is still taken from the bytes, as it was sent.
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use pingora_core::protocols::http::ServerSession;
 use rules::Malformed;
 use rules::request::{Head, HttpVersion, RawHead, Reading};
@@ -16,15 +13,8 @@ use rules::request::{Head, HttpVersion, RawHead, Reading};
 pub(crate) fn read(session: &ServerSession, how: &Reading) -> Result<Head, Malformed> {
     let parsed = session.req_header();
     let raw = session.as_http1().map(|h1| h1.get_headers_raw_bytes());
-    let mut headers: Vec<(&[u8], &[u8])> = Vec::with_capacity(parsed.headers.len() + 1);
-    headers.extend(parsed.headers.iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes())));
-    if let Some(raw) = &raw
-        && parsed.headers.contains_key(TRANSFER_ENCODING)
-        && !parsed.headers.contains_key(CONTENT_LENGTH)
-        && names(raw, b"content-length")
-    {
-        headers.push((b"content-length", b"0"));
-    }
+    let headers: Vec<(&[u8], &[u8])> =
+        parsed.headers.iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes())).collect();
     let version = match parsed.version {
         http::Version::HTTP_2 => HttpVersion::Http2,
         http::Version::HTTP_11 => HttpVersion::Http11,
@@ -39,19 +29,11 @@ pub(crate) fn read(session: &ServerSession, how: &Reading) -> Result<Head, Malfo
     Head::read(&RawHead { version, method: parsed.method.as_str(), target, authority, headers: &headers }, how)
 }
 
-/// The target between the first and the last space of the request line, with its fragment if it has one.
+/// The target between the two spaces of the request line.
 fn target(raw: &Bytes) -> Option<&[u8]> {
     let line = raw.split(|byte| *byte == b'\n').find(|line| !line.is_empty() && *line != b"\r")?;
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let from = line.iter().position(|byte| *byte == b' ')? + 1;
     let to = line.iter().rposition(|byte| *byte == b' ')?;
     line.get(from..to)
-}
-
-/// Whether a header line of that (lower-case) name stands in the raw head.
-fn names(raw: &[u8], name: &[u8]) -> bool {
-    raw.split(|byte| *byte == b'\n').skip(1).any(|line| {
-        line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
-            && line.get(name.len()).is_some_and(|next| *next == b':')
-    })
 }

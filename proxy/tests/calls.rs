@@ -26,6 +26,8 @@ mod released;
 mod reloads;
 #[path = "calls/slow.rs"]
 mod slow;
+#[path = "calls/strict.rs"]
+mod strict;
 #[path = "calls/support.rs"]
 mod support;
 #[path = "calls/tls.rs"]

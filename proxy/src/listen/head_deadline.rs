@@ -5,16 +5,12 @@
 //! preface, to the first head; and over HTTP/1.1 from the end of an answer to the next head.
 //!
 //! The accept loop waits on [`HeadDeadline::missed`] beside the connection; a request finds the
-//! deadline of its connection in what pingora carries along with it. Nothing is woken on the way of a
-//! call: a waiter looks at the deadline when the one it knew has passed.
+//! deadline in its [`Connection`](super::Connection). Nothing is woken on the way of a call: a waiter
+//! looks at the deadline when the one it knew has passed.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use pingora_core::protocols::http::ServerSession;
-use pingora_core::protocols::raw_connect::ProxyDigest;
-use pingora_http::ResponseHeader;
 use tokio::time::{Instant, sleep_until};
 
 /// pingora closes a connection over which no byte comes for so long after an answer.
@@ -32,25 +28,18 @@ pub(crate) struct HeadDeadline {
 
 impl HeadDeadline {
     /// Starts now.
-    pub(crate) fn new(within: Duration) -> Arc<HeadDeadline> {
-        Arc::new(HeadDeadline { start: Instant::now(), within, due: AtomicU64::new(millis(within)) })
-    }
-
-    /// The form in which a connection carries it.
-    pub(crate) fn carried(self: &Arc<HeadDeadline>) -> Option<ProxyDigest> {
-        let nothing = Box::new(ResponseHeader::build_no_case(200, Some(0)).ok()?);
-        Some(ProxyDigest::new(nothing, Some(Box::new(self.clone()))))
-    }
-
-    /// That of the connection a request came over.
-    pub(crate) fn of(session: &ServerSession) -> Option<&HeadDeadline> {
-        let carried = session.digest()?.proxy_digest.as_ref()?.user_data.as_ref()?;
-        carried.downcast_ref::<Arc<HeadDeadline>>().map(|deadline| &**deadline)
+    pub(super) fn new(within: Duration) -> HeadDeadline {
+        HeadDeadline { start: Instant::now(), within, due: AtomicU64::new(millis(within)) }
     }
 
     /// A head has come whole.
     pub(crate) fn met(&self) {
         self.due.store(NONE, Ordering::Relaxed);
+    }
+
+    /// A call is being answered, over HTTP/1.1.
+    pub(super) fn is_met(&self) -> bool {
+        self.due.load(Ordering::Relaxed) == NONE
     }
 
     /// A call over HTTP/1.1 has ended: the next head may come after a while.
