@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 
 mod agreement;
+mod suite;
 
 fn rows(table: &str) -> impl Iterator<Item = &str> {
     table.lines().map(str::trim).filter(|line| !line.is_empty())
