@@ -7,6 +7,7 @@
 use bytes::Bytes;
 use rules::Request;
 use rules::request::Content;
+use rules::request::json::Json;
 
 /// Headers that tell nothing of what is asked, and differ between two tries of one call. Lower case.
 const VOLATILE: [&str; 27] = [
@@ -82,13 +83,21 @@ impl Shown {
     }
 }
 
-/// What is asked, without what names the one try: of a tool's call its name and arguments, not the
-/// message's id nor `_meta`; of anything else the digest of the body.
+/// What is asked, without what names the one try: of a tool's call its name, arguments and what else goes with
+/// them (answers to what the tool asked back), not the message's id nor `_meta`; of anything else the digest
+/// of the body.
 pub(crate) fn content(request: &Request) -> String {
     match &request.content {
         Content::Mcp(message) if message.tool().is_some() => {
             let arguments = message.arguments().map(ToString::to_string).unwrap_or_default();
-            permit::content_digest(format!("{:?}\n{arguments}", message.tool().unwrap_or_default()).as_bytes())
+            let mut asked = format!("{:?}\n{arguments}", message.tool().unwrap_or_default());
+            if let Some(Json::Object(members)) = &message.params {
+                let rest = members.iter().filter(|(key, _)| !matches!(key.as_str(), "name" | "arguments" | "_meta"));
+                for (key, value) in rest {
+                    asked.push_str(&format!("\n{key:?}: {value}"));
+                }
+            }
+            permit::content_digest(asked.as_bytes())
         }
         _ => request.content_digest.clone(),
     }
@@ -149,5 +158,46 @@ mod tests {
     fn a_credential_is_never_shown_whole() {
         assert_eq!(mask(b"Bearer sk_live_0123456789abcdefghijkl"), "Bearer ......ijkl");
         assert_eq!(mask(b"short"), "......");
+    }
+
+    /// A call of a tool whose message has these members beside the method.
+    fn call(rest: &str) -> Request {
+        use rules::config::load::{NoSecrets, Source, load};
+        use rules::request::{HttpVersion, RawHead, Reading};
+        let text = "
+proxy: { listen: 127.0.0.1:8080 }
+admin: { listen: 127.0.0.1:8081, url: http://127.0.0.1:8081 }
+upstreams: { tools: { url: 'http://127.0.0.1:9', at: /t, protocol: mcp, routes: [{ match: { mcp: { tool: '*' } } }] } }
+";
+        let source = Source { name: "gate.yaml".to_owned(), text: text.to_owned() };
+        let (config, _) = load(vec![source], &NoSecrets).unwrap();
+        let ruleset = rules::Ruleset::compile(std::sync::Arc::new(config)).unwrap();
+        let headers: &[(&[u8], &[u8])] = &[(b"host", b"gate.example"), (b"content-type", b"application/json")];
+        let version = HttpVersion::Http11;
+        let raw = RawHead { version, method: "POST", target: b"/t", authority: None, headers };
+        let reading = Reading { permit_header: "holdshort-permit".to_owned(), head_limit: 32_768 };
+        let head = rules::Head::read(&raw, &reading).unwrap();
+        let mounted = ruleset.mount("127.0.0.1:8080".parse().unwrap(), &head).unwrap();
+        let body = format!("{{\"jsonrpc\":\"2.0\",\"method\":\"tools/call\",{rest}}}");
+        Request::new(head, &mounted, Bytes::from(body)).unwrap()
+    }
+
+    #[test]
+    fn an_approval_is_bound_to_all_that_a_tool_is_given() {
+        let asked = content(&call(r#""id":1,"params":{"name":"pay","arguments":{"n":1}}"#));
+        for same in [
+            r#""id":2,"params":{"name":"pay","arguments":{"n":1}}"#,
+            r#""id":1,"params":{"name":"pay","arguments":{"n":1},"_meta":{"progressToken":7}}"#,
+        ] {
+            assert_eq!(content(&call(same)), asked, "{same}");
+        }
+        for other in [
+            r#""id":1,"params":{"name":"pay","arguments":{"n":2}}"#,
+            r#""id":1,"params":{"name":"Pay","arguments":{"n":1}}"#,
+            r#""id":1,"params":{"name":"pay","arguments":{"n":1},"inputResponses":{"sure":{"action":"accept"}}}"#,
+            r#""id":1,"params":{"name":"pay","arguments":{"n":1},"task":{"ttl":60000}}"#,
+        ] {
+            assert_ne!(content(&call(other)), asked, "{other}");
+        }
     }
 }

@@ -1,9 +1,9 @@
 //! JSON-RPC 2.0 messages as Model Context Protocol servers receive them over Streamable HTTP.
 
-use base64::Engine as _;
-
 use super::json::{Json, folded};
 use super::{Head, Malformed};
+
+mod mirrored;
 
 const PARSE_ERROR: i32 = -32700;
 const INVALID_REQUEST: i32 = -32600;
@@ -11,6 +11,9 @@ const INVALID_PARAMS: i32 = -32602;
 /// MCP 2026-07-28: a header disagrees with the body.
 const HEADER_MISMATCH: i32 = -32020;
 const LONGEST_NAME: usize = 256;
+const PARAM: &str = "mcp-param-";
+/// Each is compared with all arguments.
+const MOST_PARAMS: usize = 32;
 
 /// One message (never a batch).
 #[derive(Debug, Clone, PartialEq)]
@@ -77,26 +80,44 @@ impl Message {
                 | "resources/list"
                 | "resources/templates/list"
                 | "prompts/list"
+                | "subscriptions/listen"
                 | "logging/setLevel",
             ) => true,
             Some(method) => self.id.is_none() && method.starts_with("notifications/"),
         }
     }
 
-    /// `Mcp-Method` and `Mcp-Name` exist for intermediaries; the body is the truth.
+    /// What mirrors the body in the head exists for intermediaries; the body is the truth.
     fn check_headers(&self, head: &Head) -> Result<(), Malformed> {
-        for (header, said) in
-            [("mcp-method", self.method.as_deref()), ("mcp-name", self.name.as_deref().or(self.uri()))]
-        {
+        let task = || match self.params.as_ref()?.member("taskId")? {
+            Json::String(task) => Some(task.as_str()),
+            _ => None,
+        };
+        let named = self.name.as_deref().or(self.uri()).or_else(task);
+        for (header, said) in [("mcp-method", self.method.as_deref()), ("mcp-name", named)] {
             if let Some(value) = head.header(header)
-                && decoded(value).as_deref() != said
+                && mirrored::decoded(value).as_deref() != said
             {
-                let what = format!("{header} does not say what the body says");
-                return Err(refuse(HEADER_MISMATCH, &what, &format!("header {header}")));
+                return Err(mismatch(header));
+            }
+        }
+        let names = || head.headers.iter().filter_map(|(header, value)| Some((header.strip_prefix(PARAM)?, value)));
+        if names().count() > MOST_PARAMS {
+            return Err(refuse(INVALID_REQUEST, "more Mcp-Param headers than any tool has", "header"));
+        }
+        if names().next().is_some() {
+            let arguments = mirrored::Arguments::of(self.tool().and_then(|_| self.arguments()));
+            if let Some((name, _)) = names().find(|(name, value)| !arguments.agree(name, value)) {
+                return Err(mismatch(&format!("{PARAM}{name}")));
             }
         }
         Ok(())
     }
+}
+
+fn mismatch(header: &str) -> Malformed {
+    let what = format!("{header} does not say what the body says");
+    refuse(HEADER_MISMATCH, &what, &format!("header {header}"))
 }
 
 fn message(json: Json) -> Result<Message, Malformed> {
@@ -192,15 +213,6 @@ fn is_name(name: &str) -> bool {
         && name.len() <= LONGEST_NAME
         && name.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic())
         && name.trim() == name
-}
-
-/// A mirrored header value; what no header can carry is sent as `=?base64?...?=`.
-fn decoded(value: &[u8]) -> Option<String> {
-    let text = std::str::from_utf8(value).ok()?;
-    match text.strip_prefix("=?base64?").and_then(|rest| rest.strip_suffix("?=")) {
-        Some(encoded) => String::from_utf8(base64::engine::general_purpose::STANDARD.decode(encoded).ok()?).ok(),
-        None => Some(text.to_owned()),
-    }
 }
 
 fn refuse(code: i32, what: &str, place: &str) -> Malformed {

@@ -91,6 +91,12 @@ fn the_session_is_held_together_without_a_route() {
     for (body, protocol) in [
         (r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}"#, true),
         (r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#, true),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"server/discover"}"#, true),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{"notifications":{}}}"#, true),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"resources/subscribe","params":{"uri":"x"}}"#, false),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{}}"#, false),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"tasks/result","params":{"taskId":"t"}}"#, false),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"sampling/createMessage","params":{}}"#, false),
         (r#"{"jsonrpc":"2.0","method":"notifications/cancelled"}"#, true),
         (r#"{"jsonrpc":"2.0","id":1,"result":{}}"#, true),
         (r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":""}}"#, true),
@@ -126,5 +132,67 @@ fn headers_that_mirror_the_body_say_the_same() {
         let error = read(body, &[headers]).unwrap_err();
         assert_eq!((error.status, error.rpc_code), (400, Some(-32020)), "{headers:?}");
         assert_eq!(error.rpc_id, Some(Json::Number("5".to_owned())));
+    }
+}
+
+#[test]
+fn mirrored_arguments_say_the_same() {
+    let read = |arguments: &str, header: (&str, &str)| {
+        let body = format!(
+            "{{\"jsonrpc\":\"2.0\",\"id\":5,\"method\":\"tools/call\",\"params\":{{\"name\":\"x\"{arguments}}}}}"
+        );
+        Message::read(body.as_bytes(), &head(&[header])).map_err(|error| (error.status, error.rpc_code))
+    };
+    let all = r#","arguments":{"region":"eu","team_id":7,"dry":true,"note":" é","in":{"zone":"b","list":["c"]},"no":null,
+        "a":"x","b":"y"}"#;
+    for (header, value) in [
+        ("mcp-param-region", "eu"),
+        ("mcp-param-team-id", "7"),
+        ("mcp-param-teamid", "7.0"),
+        ("mcp-param-dry", "true"),
+        ("mcp-param-note", "=?base64?IMOp?="),
+        ("mcp-param-zone", "b"),
+        // Which argument a header of another name mirrors, only the tool's schema says.
+        ("mcp-param-place", "eu"),
+    ] {
+        assert!(read(all, (header, value)).is_ok(), "{header}: {value}");
+    }
+    for (header, value) in [
+        ("mcp-param-region", "us"),
+        ("mcp-param-region", "b"),
+        ("mcp-param-region", "EU"),
+        ("mcp-param-region", "=?base64?ZXU?="),
+        ("mcp-param-region", "=?base64?!?="),
+        ("mcp-param-team-id", "8"),
+        ("mcp-param-team-id", "seven"),
+        ("mcp-param-dry", "false"),
+        ("mcp-param-dry", "True"),
+        ("mcp-param-a", "y"),
+        ("mcp-param-place", "us"),
+        ("mcp-param-place", "c"),
+        ("mcp-param-no", "null"),
+        ("mcp-param-", "us"),
+    ] {
+        assert_eq!(read(all, (header, value)).unwrap_err(), (400, Some(-32020)), "{header}: {value}");
+    }
+    assert!(read("", ("mcp-param-region", "eu")).is_err());
+    let list = br#"{"jsonrpc":"2.0","id":5,"method":"tools/list","params":{"region":"eu"}}"#;
+    assert!(Message::read(list, &head(&[("mcp-param-region", "eu")])).is_err(), "it mirrors arguments of tools alone");
+    let task = br#"{"jsonrpc":"2.0","id":5,"method":"tasks/get","params":{"taskId":"t_1"}}"#;
+    assert!(Message::read(task, &head(&[("mcp-name", "t_1")])).is_ok());
+    assert!(Message::read(task, &head(&[("mcp-name", "t_2")])).is_err());
+}
+
+#[test]
+fn a_batch_is_refused_in_every_revision() {
+    for revision in ["", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"] {
+        for body in [
+            r#"[{"jsonrpc":"2.0","id":1,"method":"tools/list"},{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"x"}}]"#,
+            r#"[{"jsonrpc":"2.0","method":"notifications/initialized"}]"#,
+            r#"[[]]"#,
+        ] {
+            let error = Message::read(body.as_bytes(), &head(&[("mcp-protocol-version", revision)])).unwrap_err();
+            assert_eq!((error.status, error.rpc_code), (400, Some(-32600)), "{revision} {body}");
+        }
     }
 }
