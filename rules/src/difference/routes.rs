@@ -5,7 +5,7 @@ use super::Change;
 use super::compare::{Compared, added, option, removed, text};
 use super::gate::hold;
 use super::overlap::{globs_meet, matches_meet};
-use crate::config::{Config, Match, Param, PolicyDecision, RiskTier, Route, Unmatched, Upstream};
+use crate::config::{Config, Match, Operation, Param, PolicyDecision, RiskTier, Route, Unmatched, Upstream};
 
 pub(super) fn compare(old: &Upstream, new: &Upstream, old_all: &Config, new_all: &Config, changes: &mut Vec<Change>) {
     let mut left: Vec<&Route> = old.routes.iter().collect();
@@ -54,27 +54,30 @@ fn matched(matches: &[Match]) -> String {
 }
 
 fn one_match(given: &Match) -> String {
-    let mut text = match &given.mcp {
-        Some(mcp) => format!("tool {}", mcp.tool.as_deref().unwrap_or("*")),
-        None => String::new(),
-    };
-    if let Some(mcp) = &given.mcp {
+    // Taken apart whole: a kind of condition that is added to matches must be compared here, too.
+    let Match { method, path, query, headers, body, form, graphql, mcp } = given;
+    let mut text = String::new();
+    if let Some(mcp) = mcp {
+        text = format!("tool {}", mcp.tool.as_deref().unwrap_or("*"));
         for (name, value) in [("method", &mcp.method), ("uri", &mcp.uri)] {
             if let Some(value) = value {
                 text = format!("{text} {name} {value}");
             }
         }
     }
-    if given.mcp.is_none() || given.method.is_some() || given.path.is_some() {
-        let method = given.method.as_deref().unwrap_or("ANY");
-        text = format!("{text} {method} {}", given.path.as_deref().unwrap_or("/**"));
+    if let Some(graphql) = graphql {
+        let operation = graphql.operation.map_or("any operation", Operation::as_str);
+        text = format!("graphql {operation} {}", graphql.field.as_deref().unwrap_or("*"));
     }
-    for (kind, named) in [("query", &given.query), ("header", &given.headers), ("form", &given.form)] {
+    if mcp.is_none() || method.is_some() || path.is_some() {
+        text = format!("{text} {} {}", method.as_deref().unwrap_or("ANY"), path.as_deref().unwrap_or("/**"));
+    }
+    for (kind, named) in [("query", query), ("header", headers), ("form", form)] {
         for (name, value) in named {
             text = format!("{text} {kind} {name}={value}");
         }
     }
-    for (pointer, value) in &given.body {
+    for (pointer, value) in body {
         text = format!("{text} body {pointer}={value}");
     }
     text.trim_start().to_owned()

@@ -348,14 +348,13 @@ impl Routes {
     /// As there.
     pub(super) fn position(&self, path: &str, view: &mut View<'_>) -> Result<Option<usize>, Malformed> {
         let segments = path::segments(path);
-        let message = if let Content::Mcp(message) = view.content() { Some(message) } else { None };
-        for (rule, _) in self.candidates(&view.head.method, &segments, message.and_then(|message| message.tool())) {
-            let only_holds = message.is_some_and(|message| message.is_protocol()) && !rule.names_method();
-            if !only_holds && rule.head_misses(view)?.is_none() && rule.body_misses(view)?.is_none() {
-                return Ok(Some(rule.route));
-            }
+        // All root fields take the same route, or [`Routes::take`] refuses the call.
+        if let Content::GraphQl(call) = view.content()
+            && let Some(field) = call.fields.first()
+        {
+            view.look_at(field);
         }
-        Ok(None)
+        Ok(self.first(&segments, view, &mut Vec::new())?.map(|(rule, _)| rule.route))
     }
 
     fn candidates(
