@@ -29,6 +29,9 @@ pub(crate) enum Command {
     Test(TestArgs),
     /// Say what would change from one configuration to another, and what of it weakens the gate.
     Diff(DiffArgs),
+    /// Make a first configuration from what an API says of itself; prints commented YAML.
+    #[command(subcommand)]
+    Import(ImportCommand),
     /// Print the JSON Schema of the configuration.
     Schema,
     /// The keys that sign permits.
@@ -129,6 +132,35 @@ pub(crate) struct DiffArgs {
     pub(crate) replay: Option<PathBuf>,
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ImportCommand {
+    /// From an OpenAPI document (3.0 or 3.1, YAML or JSON): a route for each operation.
+    Openapi {
+        file: PathBuf,
+        /// The API's address, where the document's own is not the one to use.
+        #[arg(long)]
+        url: Option<String>,
+        #[command(flatten)]
+        args: ImportArgs,
+    },
+    /// From an MCP server (Streamable HTTP): a route for each tool.
+    Mcp {
+        url: String,
+        /// Sent with each request, `Name: value`; for servers that ask who is there.
+        #[arg(long = "header", short = 'H', value_name = "HEADER")]
+        headers: Vec<String>,
+        #[command(flatten)]
+        args: ImportArgs,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// What to call the upstream; also its mount, `/NAME`. Default: from what the document calls itself.
+    #[arg(long)]
+    pub(crate) name: Option<String>,
 }
 
 #[derive(Debug, Args)]

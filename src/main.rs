@@ -12,6 +12,7 @@ mod configuration;
 mod demo;
 mod diff;
 mod exit;
+mod import;
 mod init;
 mod intents;
 mod local;
@@ -57,6 +58,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Check(args) => check::run(config.as_deref(), &args),
         Command::Test(args) => test::run(config.as_deref(), &args),
         Command::Diff(args) => diff::run(&args),
+        Command::Import(command) => import::run(command).await,
         Command::Schema => schema::run(),
         Command::SigningKeys(command) => signing_keys::run(config.as_deref(), &command),
         Command::Projects(command) => projects::run(config.as_deref(), command).await,
