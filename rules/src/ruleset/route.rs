@@ -202,7 +202,7 @@ impl Routes {
 
     /// Whether a rule for GraphQL stands at this path, whatever its method.
     pub(super) fn is_graphql(&self, path: &str) -> bool {
-        self.table.is_graphql(&path::segments(path))
+        self.table.has_graphql() && self.table.is_graphql(&path::segments(path))
     }
 
     /// Whether a rule for MCP names this path.

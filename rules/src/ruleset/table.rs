@@ -80,6 +80,10 @@ impl PathTable {
         }
     }
 
+    pub(super) fn has_graphql(&self) -> bool {
+        self.graphql
+    }
+
     /// Whether a rule for GraphQL stands at this path, whatever its method.
     pub(super) fn is_graphql(&self, path: &[Cow<'_, str>]) -> bool {
         self.graphql && self.ends(path).iter().any(|ends| ends.graphql)
