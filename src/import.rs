@@ -11,11 +11,12 @@ mod words;
 mod written;
 
 use std::path::Path;
+use std::sync::Arc;
 
-use rules::config::load::{NoSecrets, Source, load};
+use rules::Ruleset;
+use rules::config::load::{Findings, NoSecrets, Source, load};
 
 use crate::cli::{ImportArgs, ImportCommand};
-use crate::configuration::compiled;
 use crate::exit::{self, Exit};
 use written::{Imported, text_of};
 
@@ -39,9 +40,9 @@ fn read(file: &Path) -> anyhow::Result<String> {
 fn checked(imported: &Imported) -> anyhow::Result<String> {
     let text = text_of(imported);
     let source = Source { name: "imported.yaml".to_owned(), text: text.clone() };
-    load(vec![source], &NoSecrets)
-        .and_then(|(config, warnings)| compiled(config, warnings))
-        .map_err(|findings| exit::finding(format!("this cannot be imported as it is:\n{findings}")))?;
+    let refused = |findings: Findings| exit::finding(format!("this cannot be imported as it is:\n{findings}"));
+    let (config, Findings { sources, .. }) = load(vec![source], &NoSecrets).map_err(refused)?;
+    Ruleset::compile(Arc::new(config)).map_err(|findings| refused(findings.with_sources(sources)))?;
     Ok(text)
 }
 
