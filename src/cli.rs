@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Init(InitArgs),
     /// Read the configuration and say what is wrong with it.
     Check(CheckArgs),
+    /// Say why a call is decided as it is: every route and policy with the value that failed.
+    Explain(ExplainArgs),
     /// Run the rule tests that stand beside the configuration: this call, that decision.
     Test(TestArgs),
     /// Say what would change from one configuration to another, and what of it weakens the gate.
@@ -161,6 +163,31 @@ pub(crate) struct ImportArgs {
     /// What to call the upstream; also its mount, `/NAME`. Default: from what the document calls itself.
     #[arg(long)]
     pub(crate) name: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The method. Default: GET, with a body POST.
+    #[arg(short = 'X', long = "request", value_name = "METHOD")]
+    pub(crate) method: Option<String>,
+    /// A header, `name: value`; several are given one by one.
+    #[arg(short = 'H', long = "header", value_name = "HEADER")]
+    pub(crate) headers: Vec<String>,
+    /// The body. Its type is JSON where it begins like that, else a form, unless a header says it.
+    #[arg(short = 'd', long = "data", value_name = "BODY")]
+    pub(crate) body: Option<String>,
+    /// Who asks: an agent of the files. Default: the agent of the listener, else one that nothing is known of.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) agent: Option<String>,
+    /// When it asks, such as 2026-11-21T09:30:00Z. Default: now.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) at: Option<String>,
+    /// What the agent asks for: a path with the mount, or a URL of the gate or of an upstream. Or an intent, `int_...`:
+    /// what was looked at then, over the API.
+    #[arg(value_name = "PATH|URL|INTENT")]
+    pub(crate) call: String,
+    #[command(flatten)]
+    pub(crate) api: ApiArgs,
 }
 
 #[derive(Debug, Args)]

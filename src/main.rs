@@ -12,6 +12,7 @@ mod configuration;
 mod demo;
 mod diff;
 mod exit;
+mod explain;
 mod import;
 mod init;
 mod intents;
@@ -56,6 +57,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Demo(args) => demo::run(args).await,
         Command::Init(args) => init::run(config.as_deref(), &args).await,
         Command::Check(args) => check::run(config.as_deref(), &args),
+        Command::Explain(args) => explain::run(config.as_deref(), args).await,
         Command::Test(args) => test::run(config.as_deref(), &args),
         Command::Diff(args) => diff::run(&args),
         Command::Import(command) => import::run(command).await,

@@ -36,6 +36,8 @@ pub struct Decision {
     pub risk: Risk,
     /// One line per route and policy that was looked at, with what failed.
     pub trace: Vec<Step>,
+    /// The policy whose condition had no value, which ended the walk there.
+    pub failed: Option<String>,
     /// What would have been decided where `enforce: false` lets the call pass.
     pub observed: bool,
     /// A reject, or a deny, of the verdict's rule would apply when released at a blocked time:
@@ -193,6 +195,7 @@ mod tests {
             policy: None,
             risk: Risk::default(),
             trace: Vec::new(),
+            failed: None,
             observed: false,
             blocked_from: None,
         };

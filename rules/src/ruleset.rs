@@ -14,6 +14,7 @@ mod again;
 mod approvals;
 mod condition;
 mod cover;
+mod explain;
 mod glob;
 mod lint;
 mod mount;
@@ -30,6 +31,7 @@ mod trial;
 mod view;
 
 pub use again::Misplaced;
+pub use explain::Explanation;
 pub(crate) use glob::Glob;
 pub use lint::check;
 pub use mount::Mounted;
@@ -242,6 +244,7 @@ impl Ruleset {
             verdict: outcome.verdict,
             policy: outcome.policy,
             trace: outcome.trace,
+            failed: outcome.failed,
             observed: !self.enforces(upstream, caller.enforce),
             blocked_from: outcome.blocked_from,
             risk,

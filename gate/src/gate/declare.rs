@@ -47,6 +47,7 @@ impl Gate {
         let declared = rules.declared(&asked.action, &asked.parameters, otherwise, asked.risk_tier);
         let declared = declared.map_err(DeclareError::Invalid)?;
         let mut decision = judge(&rules, &declared, &agent, asked.source_type, now);
+        super::submit::count_failure(&decision);
         if let Verdict::Require(requirement) = decision.verdict {
             decision.verdict = Verdict::Require(self.narrowed(requirement, &asked, &agent)?);
         }

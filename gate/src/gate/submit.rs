@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rules::decision::{Caller, Decision, DenyReason, Requirement, Verdict};
+use rules::decision::{Caller, Decision, DenyReason, Requirement, Step, Verdict};
 
 use super::Gate;
 use super::decide::GIVEN_UP;
@@ -53,6 +53,7 @@ impl Gate {
     async fn decided(&self, call: &Arc<Call>) -> Result<Submitted, Refusal> {
         let now = self.now();
         let decision = decide(&call.rules, call, now);
+        count_failure(&decision);
         let shown = Shown::of(&call.request);
         if decision.observed {
             return self.release(call, shown, &decision, None, Decided::Observed, now).await;
@@ -311,6 +312,13 @@ pub(crate) fn decide_as(
     rules.decide(&hit.action, Some(upstream), &caller, Some(request), &hit.defects, now.0)
 }
 
+/// A condition that has no value is a rule that does not do what its author meant.
+pub(super) fn count_failure(decision: &Decision) {
+    if let Some(policy) = &decision.failed {
+        metrics::counter!("holdshort_condition_failures_total", "policy" => policy.clone()).increment(1);
+    }
+}
+
 pub(crate) fn by_policy(reason: DenyReason, intent: Option<IntentId>, message: &str) -> Refusal {
     let message = message.to_owned();
     match reason {
@@ -324,11 +332,20 @@ pub(crate) fn unavailable(intent: Option<IntentId>, error: &StoreError) -> Refus
     Refusal::Unavailable { intent, why: "the gate cannot record this call now".to_owned() }
 }
 
+/// The rules that were looked at, with the value that failed: made only for those who decide, since most calls pass.
+fn looked_at(call: &Call, decision: &Decision) -> Vec<Step> {
+    let mut steps = call.rules.considered(&call.request);
+    // What no route names has become an action all the same.
+    steps.extend(call.hit.trace.last().filter(|_| !steps.iter().any(|step| step.matched)).cloned());
+    steps.extend(decision.trace.iter().cloned());
+    steps
+}
+
 fn facts<'a>(call: &'a Call, shown: &'a Shown, decision: &'a Decision, state: &State, whole: bool) -> Facts<'a> {
     let (agent, request, hit) = (&call.agent, &call.request, &call.hit);
     let content_type = request.head.header("content-type");
     let masked = if whole { shown.masked() } else { Vec::new() };
-    let steps = hit.trace.iter().chain(&decision.trace).filter(|_| whole);
+    let steps = if whole { looked_at(call, decision) } else { Vec::new() };
     Facts {
         enters: state.name().into(),
         expires_at: state.expires_at(),
@@ -368,7 +385,7 @@ fn facts<'a>(call: &'a Call, shown: &'a Shown, decision: &'a Decision, state: &S
             size: request.body.len(),
             digest: shown.digest.as_str().into(),
         }),
-        trace: steps.map(|step| (step.what.as_str().into(), step.matched, step.detail.as_str().into())).collect(),
+        trace: steps.into_iter().map(|step| (step.what.into(), step.matched, step.detail.into())).collect(),
         requirement: match &decision.verdict {
             Verdict::Require(requirement) if whole => Some(RequirementFacts::of(requirement)),
             _ => None,

@@ -6,6 +6,8 @@ use std::fmt::{self, Display, Formatter};
 use std::sync::Arc;
 
 use super::Place;
+pub(crate) use super::node::shortened;
+
 use super::load::{Finding, Findings, Severity, Source};
 
 pub(super) fn error(code: &'static str, place: Place, message: String, help: Option<String>) -> Finding {

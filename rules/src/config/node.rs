@@ -121,7 +121,7 @@ impl Node {
 }
 
 /// At most 60 characters, on one line.
-pub(super) fn shortened(text: &str) -> String {
+pub(crate) fn shortened(text: &str) -> String {
     let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     if line.chars().count() <= 60 { line } else { line.chars().take(57).chain("...".chars()).collect() }
 }

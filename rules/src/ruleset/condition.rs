@@ -16,6 +16,7 @@ use rust_decimal::prelude::ToPrimitive as _;
 
 use super::params::{ParamValue, Params};
 use crate::config::RiskTier;
+use crate::config::findings::shortened;
 use crate::decision::{Caller, Risk};
 use crate::request::Request;
 
@@ -27,6 +28,8 @@ const DEEPEST_TREE: usize = 40;
 const TOO_LARGE: &str = "the expression is too large: split it into several policies";
 /// `all` within `all`: three would let a caller's lists cost cubic time.
 const DEEPEST_MACROS: usize = 2;
+/// So many rounds of macros are a fraction of a second.
+const MOST_ROUNDS: usize = 100_000;
 /// A double keeps all decimals of so many digits apart.
 const EXACT_DIGITS: usize = 15;
 
@@ -48,6 +51,8 @@ pub(super) struct Condition {
     agent: bool,
     risk: bool,
     now: bool,
+    /// How deep macros such as `all()` stand within each other.
+    macros: u32,
 }
 
 /// A parameter is compared, so it must be of a kind that the comparison means.
@@ -85,14 +90,33 @@ impl Condition {
         let program = parse(source)?;
         let mut reader = Reader::default();
         reader.read(program.expression(), &mut Vec::new(), 0)?;
-        let Reader { mut needs, may_need, guards, all_params, request, agent, risk, now, .. } = reader;
+        let Reader { mut needs, may_need, guards, all_params, request, agent, risk, now, macros, .. } = reader;
         needs.retain(|name| !may_need.contains(name));
-        Ok(Condition { program, needs, may_need, guards, all_params, request, agent, risk, now })
+        Ok(Condition { program, needs, may_need, guards, all_params, request, agent, risk, now, macros })
     }
 
     /// The parameters it looks at; `None`: at all of them.
     pub(super) fn params(&self) -> Option<impl Iterator<Item = &str>> {
         (!self.all_params).then(|| self.needs.iter().chain(&self.may_need).map(String::as_str))
+    }
+
+    /// That it is false, with the values that it looked at.
+    pub(super) fn is_false(&self, source: &str, facts: &Facts<'_>) -> String {
+        let names = self.needs.iter().chain(&self.may_need);
+        let mut values: Vec<String> = names
+            .map(|name| match facts.params.get(name) {
+                Some(value) => format!("params.{name} is {}", shortened(&value.to_string())),
+                None => format!("params.{name} is missing"),
+            })
+            .collect();
+        if self.risk {
+            values.push(format!("risk.score is {}", facts.risk.score));
+        }
+        if self.now {
+            values.push(format!("now is {}", facts.at.strftime("%a %Y-%m-%d %H:%M UTC")));
+        }
+        let values = if values.is_empty() { String::new() } else { format!(": {}", values.join(", ")) };
+        format!("`{}` is false{values}", shortened(source))
     }
 
     /// # Errors
@@ -108,12 +132,26 @@ impl Condition {
                 return Err(format!("params.{} is {}", guard.param, value.kind()));
             }
         }
+        self.affordable(facts)?;
         let mut scope = ROOT.new_inner_scope();
         self.bind(facts, zone, &mut scope)?;
         match self.program.execute(&scope) {
             Ok(Value::Bool(value)) => Ok(value),
             Ok(_) => Err("the condition is neither true nor false".to_owned()),
             Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// What macros go through is the caller's: its size bounds the time that an evaluation takes.
+    fn affordable(&self, facts: &Facts<'_>) -> Result<(), String> {
+        if self.macros == 0 {
+            return Ok(());
+        }
+        let named = |name: &String| self.all_params || self.needs.contains(name) || self.may_need.contains(name);
+        let values = facts.params.iter().filter(|(name, _)| named(name)).map(|(_, value)| count(value)).sum::<usize>();
+        match values.checked_pow(self.macros) {
+            Some(rounds) if rounds <= MOST_ROUNDS => Ok(()),
+            _ => Err(format!("{values} values are too many for this condition")),
         }
     }
 
@@ -188,6 +226,7 @@ struct Reader {
     agent: bool,
     risk: bool,
     now: bool,
+    macros: u32,
     /// Of the node that is being read.
     depth: usize,
 }
@@ -236,6 +275,7 @@ impl Reader {
                 if macros == DEEPEST_MACROS {
                     return Err(format!("macros such as all() nest at most {DEEPEST_MACROS} deep"));
                 }
+                self.macros = self.macros.max(u32::try_from(macros + 1).unwrap_or(u32::MAX));
                 self.read(&comprehension.iter_range, bound, macros)?;
                 self.read(&comprehension.accu_init, bound, macros)?;
                 let outer = bound.len();
@@ -448,6 +488,15 @@ fn to_cel(value: &ParamValue) -> Result<Value, String> {
             Value::from(members.collect::<Result<HashMap<String, Value>, String>>()?)
         }
     })
+}
+
+/// Values within a value, itself included.
+fn count(value: &ParamValue) -> usize {
+    match value {
+        ParamValue::List(items) => 1 + items.iter().map(count).sum::<usize>(),
+        ParamValue::Object(members) => 1 + members.iter().map(|(_, value)| count(value)).sum::<usize>(),
+        _ => 1,
+    }
 }
 
 /// CEL's timestamps are chrono's.

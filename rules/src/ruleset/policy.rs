@@ -15,7 +15,7 @@ use super::glob::Glob;
 use super::problem::Problems;
 use super::schedule::Schedule;
 use crate::config::{self, Outside, PolicyDecision, RiskTier};
-use crate::decision::{Action, DenyReason, Step, Verdict};
+use crate::decision::{Action, Decision, DenyReason, Step, Verdict};
 
 mod shadow;
 
@@ -71,6 +71,7 @@ pub(super) struct Outcome {
     pub(super) policy: Option<String>,
     pub(super) trace: Vec<Step>,
     pub(super) blocked_from: Option<i64>,
+    pub(super) failed: Option<String>,
 }
 
 /// What happened at one policy.
@@ -167,6 +168,7 @@ impl Policies {
                 Answer::Failed(why) => (PolicyDecision::RequireApproval, Some(why)),
                 Answer::Yes => (policy.config.decision, None),
             };
+            let without_value = failed.is_some();
             let blocked = policy.schedule.as_ref().is_some_and(|schedule| schedule.blocks(facts.at));
             if !policy.config.enforce {
                 marks.push((at, Mark::Unenforced));
@@ -182,7 +184,14 @@ impl Policies {
                     )
                 });
                 let verdict = Verdict::Deny { reason: DenyReason::OutsideSchedule, message };
-                return Outcome { verdict, policy: name(), trace: self.trace(marks, false), blocked_from: None };
+                let failed = without_value.then(name).flatten();
+                return Outcome {
+                    verdict,
+                    policy: name(),
+                    trace: self.trace(marks, false, facts),
+                    blocked_from: None,
+                    failed,
+                };
             }
             let decision = if decision == PolicyDecision::AutoApprove && !defects.is_empty() {
                 marks.push((at, Mark::Failed(defects.join("; "))));
@@ -203,24 +212,25 @@ impl Policies {
                 _ => None,
             };
             let brief = decision == PolicyDecision::AutoApprove;
-            return Outcome { verdict, policy: name(), trace: self.trace(marks, brief), blocked_from };
+            let failed = without_value.then(name).flatten();
+            return Outcome { verdict, policy: name(), trace: self.trace(marks, brief, facts), blocked_from, failed };
         }
         let decision = tier.and_then(|tier| tier.config.decision).unwrap_or(PolicyDecision::RequireApproval);
         let approves = decision == PolicyDecision::AutoApprove;
         let decision = if approves && !defects.is_empty() { PolicyDecision::RequireApproval } else { decision };
         let message = tier.and_then(|tier| tier.config.message.as_deref());
         let verdict = verdict(decision, action, message, None, [None, tier_demand], times);
-        let mut trace = self.trace(marks, decision == PolicyDecision::AutoApprove);
+        let mut trace = self.trace(marks, decision == PolicyDecision::AutoApprove, facts);
         let mut detail = word(decision).to_owned();
         if approves && !defects.is_empty() {
             detail = format!("{detail}: {}", defects.join("; "));
         }
         trace.push(Step { what: format!("tier {}", action.risk_tier.as_str()), matched: true, detail });
-        Outcome { verdict, policy: None, trace, blocked_from: None }
+        Outcome { verdict, policy: None, trace, blocked_from: None, failed: None }
     }
 
     /// `brief`: only what decided; nobody reads why a call passed past the others.
-    fn trace(&self, marks: Vec<(usize, Mark)>, brief: bool) -> Vec<Step> {
+    fn trace(&self, marks: Vec<(usize, Mark)>, brief: bool, facts: &Facts<'_>) -> Vec<Step> {
         /// Nobody reads on after so many lines.
         const LONGEST: usize = 50;
         let last = marks.len().saturating_sub(1);
@@ -229,18 +239,76 @@ impl Policies {
             decides || (!brief && (*at < LONGEST || *at == last)) || matches!(mark.1, Mark::Unenforced)
         };
         let step = |(_, (at, mark)): (usize, &(usize, Mark))| {
-            let name = self.list.get(*at).map_or("", |policy| &policy.config.name);
-            let (matched, detail) = match mark {
-                Mark::Differs(what, value) => (false, format!("{what} is {value}")),
-                Mark::False => (false, "its condition is false".to_owned()),
-                Mark::Outside => (false, "outside its schedule".to_owned()),
-                Mark::Unenforced => (true, "not enforced: recorded only".to_owned()),
-                Mark::Failed(why) => (true, format!("cannot be decided by a rule: {why}")),
-                Mark::Decides(what) => (true, (*what).to_owned()),
-            };
-            Step { what: ["policy ", name].concat(), matched, detail }
+            let policy = self.list.get(*at)?;
+            Some(Step {
+                what: ["policy ", policy.name()].concat(),
+                matched: mark.matches(),
+                detail: mark.said(policy, facts),
+            })
         };
-        marks.iter().enumerate().filter(wanted).map(step).collect()
+        marks.iter().enumerate().filter(wanted).filter_map(step).collect()
+    }
+
+    /// Every policy and the tier, whether or not it was asked: for somebody who wants to know why.
+    pub(super) fn considered(
+        &self,
+        action: &Action,
+        upstream: Option<&str>,
+        facts: &Facts<'_>,
+        decision: &Decision,
+    ) -> Vec<Step> {
+        let mut decided = None;
+        let mut steps = Vec::with_capacity(self.list.len() + 1);
+        for policy in &self.list {
+            let mark = match policy.ask(action, upstream, facts) {
+                Answer::Yes if !policy.config.enforce => Mark::Unenforced,
+                Answer::Yes => Mark::Decides(word(policy.config.decision)),
+                Answer::No(mark) => mark,
+                Answer::Failed(why) => Mark::Failed(why),
+            };
+            let (mut matched, mut detail) = (mark.matches(), mark.said(policy, facts));
+            if let Some(first) = decided {
+                let would = if matched { "it would match".to_owned() } else { detail };
+                detail = format!("not asked: {first} decides before; {would}");
+                matched = false;
+            } else if decision.policy.as_deref() == Some(policy.name()) {
+                // The decision knows what defects and blocked time made of it.
+                let what = ["policy ", policy.name()].concat();
+                if let Some(step) = decision.trace.iter().find(|step| step.what == what) {
+                    detail.clone_from(&step.detail);
+                }
+                decided = Some(policy.name());
+            }
+            steps.push(Step { what: ["policy ", policy.name()].concat(), matched, detail });
+        }
+        let what = format!("tier {}", action.risk_tier.as_str());
+        let of_tier = decision.trace.iter().find(|step| step.what == what);
+        steps.push(match (decided, of_tier) {
+            (Some(first), _) => Step { what, matched: false, detail: format!("not asked: {first} decides before") },
+            (None, Some(step)) => step.clone(),
+            (None, None) => Step { what, matched: true, detail: String::new() },
+        });
+        steps
+    }
+}
+
+impl Mark {
+    fn matches(&self) -> bool {
+        matches!(self, Mark::Unenforced | Mark::Failed(_) | Mark::Decides(_))
+    }
+
+    fn said(&self, policy: &Policy, facts: &Facts<'_>) -> String {
+        match self {
+            Mark::Differs(what, value) => format!("{what} is {value}"),
+            Mark::False => match &policy.when {
+                Some(when) => when.is_false(policy.config.when.as_deref().unwrap_or_default(), facts),
+                None => "its condition is false".to_owned(),
+            },
+            Mark::Outside => "outside its schedule".to_owned(),
+            Mark::Unenforced => "not enforced: recorded only".to_owned(),
+            Mark::Failed(why) => format!("cannot be decided by a rule: {why}"),
+            Mark::Decides(what) => (*what).to_owned(),
+        }
     }
 }
 

@@ -20,6 +20,7 @@ use crate::decision::{Action, Step};
 use crate::request::json::{Json, Pointer};
 use crate::request::{Content, Malformed};
 
+mod considered;
 mod declared;
 mod shadow;
 

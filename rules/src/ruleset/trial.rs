@@ -152,14 +152,7 @@ impl Ruleset {
         walk: &mut Walk,
         at: i64,
     ) -> Result<End, Malformed> {
-        let request = match self.body_need(mounted, &head) {
-            BodyNeed::Stream => Request::streaming(head, mounted)?,
-            BodyNeed::Whole(limit) if trial.body.len() > limit => {
-                let what = format!("the body has {} bytes; at most {limit} are read", trial.body.len());
-                return Err(Malformed::new(413, what, "body"));
-            }
-            BodyNeed::Whole(_) => Request::new(head, mounted, trial.body.clone())?,
-        };
+        let request = self.request(mounted, head, trial)?;
         let routed = self.route(&request)?;
         walk.route =
             mounted.upstream.routes.position(&request.path, &mut View::new(&request.head, &request.content))?;
@@ -177,8 +170,19 @@ impl Ruleset {
         })
     }
 
+    pub(super) fn request(&self, mounted: &Mounted, head: Head, trial: &Trial) -> Result<Request, Malformed> {
+        match self.body_need(mounted, &head) {
+            BodyNeed::Stream => Request::streaming(head, mounted),
+            BodyNeed::Whole(limit) if trial.body.len() > limit => {
+                let what = format!("the body has {} bytes; at most {limit} are read", trial.body.len());
+                Err(Malformed::new(413, what, "body"))
+            }
+            BodyNeed::Whole(_) => Request::new(head, mounted, trial.body.clone()),
+        }
+    }
+
     /// The upstream it is for, and its canonical head.
-    fn land(&self, trial: &Trial) -> Result<Option<(Mounted, Head)>, Malformed> {
+    pub(super) fn land(&self, trial: &Trial) -> Result<Option<(Mounted, Head)>, Malformed> {
         let config: &Config = &self.config;
         let proxy = config.proxy.listen.first().copied();
         let mut listener = proxy.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)));

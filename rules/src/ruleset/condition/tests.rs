@@ -145,3 +145,21 @@ fn what_is_not_meant_is_found_at_load() {
     let why = Condition::compile("agent.nmae == 'x'").unwrap_err();
     assert_eq!(why, "agent has no \"nmae\"; it has name, fingerprint, project, trust, framework, owner");
 }
+
+#[test]
+fn what_macros_go_through_is_bounded() {
+    let holds = |count: usize, when: &str| {
+        let list = ParamValue::List((0..count).map(|_| ParamValue::Integer(1)).collect());
+        let params = Params::from_iter([("l".to_owned(), list)]);
+        let risk = Risk::default();
+        let caller = crate::ruleset::tests::caller();
+        let at = Timestamp::UNIX_EPOCH;
+        let facts = Facts { params: &params, tier: RiskTier::Low, request: None, caller: &caller, risk: &risk, at };
+        Condition::compile(when).unwrap().holds(&facts, &TimeZone::UTC)
+    };
+    let (one, two) = ("params.l.all(a, a == 1)", "params.l.all(a, params.l.all(b, a == b))");
+    assert_eq!(holds(200, one), Ok(true));
+    assert_eq!(holds(200, two), Ok(true));
+    assert_eq!(holds(400, two).unwrap_err(), "401 values are too many for this condition");
+    assert!(holds(100_000, one).unwrap_err().contains("too many"));
+}

@@ -270,7 +270,7 @@ policies:
         [
             "false policy other agent agent is billing",
             "false policy other trust trust is active",
-            "false policy too risky its condition is false",
+            "false policy too risky `risk.score < 10` is false: risk.score is 60",
             "true tier high require_approval",
         ]
     );

@@ -1,0 +1,297 @@
+//! `holdshort explain`: why a call is decided as it is. A call that is made up needs no secrets and no network; for an
+//! intent the gate is asked what it looked at then.
+
+use std::io::IsTerminal as _;
+use std::path::Path;
+
+use gate::{Clock as _, SystemClock};
+use rules::config::{Config, Excluded};
+use rules::decision::{Caller, Decision, Requirement, Step, Verdict};
+use rules::ruleset::{End, Explanation, Hit, Trial};
+use serde_json::{Value, json};
+
+use crate::api::Api;
+use crate::cli::ExplainArgs;
+use crate::configuration::{located, rules};
+use crate::exit::{self, Exit};
+use crate::output::{self, plain};
+
+pub(crate) async fn run(path: Option<&Path>, args: ExplainArgs) -> anyhow::Result<Exit> {
+    if args.call.starts_with("int_") {
+        return intent(path, &args).await;
+    }
+    let rules = rules(&located(path)?)?;
+    let config = rules.config();
+    let at = match &args.at {
+        None => SystemClock.now().0,
+        Some(text) => {
+            let read: Result<jiff::Timestamp, _> = text.parse();
+            read.map_err(|_| exit::finding(format!("--at {text}: write a time such as 2026-11-21T09:30:00Z")))?
+                .as_microsecond()
+        }
+    };
+    let caller = args.agent.as_deref().map(|name| match config.agents.get(name) {
+        Some(entry) => Caller::from_entry(name, entry),
+        None => {
+            eprintln!("the agent {} is not in these files: taken for a new one in the project default", plain(name));
+            Caller { name: name.to_owned(), fingerprint: name.to_owned(), ..Caller::nobody_in_particular("default") }
+        }
+    });
+    let explanation = rules.explain(&trial(&args)?, caller.as_ref(), at);
+    if args.api.json {
+        output::json(&as_json(&explanation, config));
+    } else {
+        print(&explanation, config);
+    }
+    Ok(Exit::Done)
+}
+
+fn trial(args: &ExplainArgs) -> anyhow::Result<Trial> {
+    let mut headers = Vec::with_capacity(args.headers.len() + 1);
+    for header in &args.headers {
+        let (name, value) = header
+            .split_once(':')
+            .ok_or_else(|| exit::finding(format!("-H {}: write `name: value`", plain(header))))?;
+        headers.push((name.trim().to_owned(), value.trim().to_owned()));
+    }
+    let body = args.body.clone().unwrap_or_default();
+    if !body.is_empty() && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
+        let json = body.trim_start().starts_with(['{', '[']);
+        let kind = if json { "application/json" } else { "application/x-www-form-urlencoded" };
+        headers.push(("content-type".to_owned(), kind.to_owned()));
+    }
+    let method = args.method.clone().unwrap_or_else(|| if args.body.is_some() { "POST" } else { "GET" }.to_owned());
+    Ok(Trial { upstream: None, method, target: args.call.clone(), headers, body: body.into() })
+}
+
+/// The trace that was kept when the intent was decided.
+async fn intent(path: Option<&Path>, args: &ExplainArgs) -> anyhow::Result<Exit> {
+    let id: String = url::form_urlencoded::byte_serialize(args.call.as_bytes()).collect();
+    let answer = Api::new(path, &args.api)?.get(&format!("/api/intents/{id}")).await?;
+    let intent = answer.get("data").filter(|data| data.is_object()).unwrap_or(&answer);
+    let text = |pointer: &str| match intent.pointer(pointer) {
+        Some(Value::String(text)) => plain(text),
+        None | Some(Value::Null) => "-".to_owned(),
+        Some(other) => plain(&other.to_string()),
+    };
+    if args.api.json {
+        let kept =
+            ["id", "status", "action", "risk_tier", "policy", "route", "parameters", "trace", "risk", "requirement"];
+        let kept: serde_json::Map<String, Value> =
+            kept.iter().map(|key| ((*key).to_owned(), intent.get(*key).cloned().unwrap_or(Value::Null))).collect();
+        output::json(&Value::Object(kept));
+        return Ok(Exit::Done);
+    }
+    println!("{} ({}), {}", text("/title"), text("/id"), text("/status"));
+    println!("\nRules that were looked at");
+    let trace = intent.get("trace").and_then(Value::as_array);
+    let steps: Vec<Step> = trace
+        .into_iter()
+        .flatten()
+        .map(|step| Step {
+            what: step.get("what").and_then(Value::as_str).unwrap_or_default().to_owned(),
+            matched: step.get("matched").and_then(Value::as_bool).unwrap_or_default(),
+            detail: step.get("detail").and_then(Value::as_str).unwrap_or_default().to_owned(),
+        })
+        .collect();
+    lines(&steps);
+    if steps.is_empty() {
+        println!("  nothing was kept: policy approved the call");
+    }
+    println!("\nAction {}, risk {}, score {}", text("/action"), text("/risk_tier"), text("/risk/score"));
+    for reason in intent.pointer("/risk/reasons").and_then(Value::as_array).into_iter().flatten() {
+        let points = reason.get("points").and_then(Value::as_i64).unwrap_or_default();
+        println!("  {points:+} {}", plain(reason.get("why").and_then(Value::as_str).unwrap_or_default()));
+    }
+    println!(
+        "Decided by {}",
+        if text("/policy") == "-" { "the risk tier".to_owned() } else { format!("policy {}", text("/policy")) }
+    );
+    if intent.get("requirement").is_some_and(Value::is_object) {
+        println!("Asked: {}", text("/requirement"));
+    }
+    Ok(Exit::Done)
+}
+
+fn print(explanation: &Explanation, config: &Config) {
+    let Explanation { walk, path, routes, policies } = explanation;
+    let trust = walk.caller.trust.as_str();
+    println!("Agent {} (project {}, {trust})", plain(&walk.caller.name), plain(&walk.caller.project));
+    if let (Some(upstream), Some(path)) = (&walk.upstream, path) {
+        println!("Upstream {}, path {}", plain(upstream), plain(path));
+    }
+    section("Routes", routes);
+    match &walk.end {
+        End::Refused(why) => println!("\nRefused with {} before any rule: {}", why.status, plain(&why.to_string())),
+        End::NoUpstream(why) => println!("\nNot for an upstream: {}", plain(why)),
+        End::NoRoute => println!("\nRefused: no route, and the upstream rejects what has none (`unmatched`)"),
+        End::Pass { protocol: true } => println!("\nPasses: it only holds an MCP session together"),
+        End::Pass { protocol: false } => println!("\nPasses without an intent: nothing is decided, recorded or signed"),
+        End::Decided { hit, decision } => decided(hit, decision, policies, &walk.caller, config),
+    }
+}
+
+fn decided(hit: &Hit, decision: &Decision, policies: &[Step], caller: &Caller, config: &Config) {
+    let action = &hit.action;
+    println!("\nAction {}, risk {}: {}", action.name, action.risk_tier.as_str(), plain(&action.title));
+    for (name, value) in &action.params {
+        println!("  {} = {} ({})", plain(name), plain(&value.to_string()), value.kind());
+    }
+    for defect in &hit.defects {
+        println!("  {}: no rule may approve this call", plain(defect));
+    }
+    section("Policies", policies);
+    println!("\nRisk {} of 100", decision.risk.score);
+    for reason in &decision.risk.reasons {
+        println!("  {:+} {}", reason.points, plain(&reason.why));
+    }
+    let by = decision
+        .policy
+        .as_ref()
+        .map_or_else(|| "the risk tier".to_owned(), |policy| format!("policy {}", plain(policy)));
+    match &decision.verdict {
+        Verdict::Approve => println!("\nPasses: approved by {by}"),
+        Verdict::Deny { message, .. } => println!("\nDenied by {by}: {}", plain(message)),
+        Verdict::Require(requirement) => {
+            println!("\nWaits for people, by {by}");
+            for line in asked(requirement, caller, config) {
+                println!("  {}", plain(&line));
+            }
+        }
+    }
+    if let Some(failed) = &decision.failed {
+        println!("The condition of policy {} has no value for this call", plain(failed));
+    }
+    if decision.observed {
+        println!("Not enforced (`enforce: false`): the call would be let pass, without a permit");
+    }
+}
+
+/// Who could approve, in lines.
+fn asked(requirement: &Requirement, caller: &Caller, config: &Config) -> Vec<String> {
+    let mut lines = Vec::new();
+    let number = |count: u32| {
+        if count == 1 { "1 approval".to_owned() } else { format!("{count} approvals by different people") }
+    };
+    if requirement.from.is_empty() && requirement.all_of.is_empty() {
+        lines.push(format!("{} by anybody who may approve", number(requirement.required)));
+    } else {
+        for group in requirement.all_of.iter().chain(Some(&requirement.from).filter(|from| !from.is_empty())) {
+            lines.push(format!("{} from {}", number(requirement.required), group.join(", ")));
+            lines.extend(group.iter().filter(|name| !name.contains('@')).map(|team| match config.teams.get(team) {
+                Some(members) => format!("  {team}: {}", members.join(", ")),
+                None => format!("  {team}: as the store says"),
+            }));
+        }
+    }
+    for excluded in &requirement.not {
+        lines.push(match (excluded, &caller.owner) {
+            (Excluded::Owner, Some(owner)) => format!("not the agent's owner, {owner}"),
+            (Excluded::Owner, None) => "not the agent's owner (it has none)".to_owned(),
+            (Excluded::Requester, _) => "not the one who asked".to_owned(),
+        });
+    }
+    lines.extend(requirement.confirm.as_ref().map(|text| format!("they type: {text}")));
+    if !requirement.delay.is_zero() {
+        lines.push(format!("sent {}s after the last approval", requirement.delay.as_secs()));
+    }
+    lines.push(format!("waits for at most {}s", requirement.expires_in.as_secs()));
+    lines
+}
+
+fn section(title: &str, steps: &[Step]) {
+    if !steps.is_empty() {
+        println!("\n{title}");
+        lines(steps);
+    }
+}
+
+fn lines(steps: &[Step]) {
+    let colour = std::io::stdout().is_terminal() && crate::configuration::variable("NO_COLOR").is_none();
+    let width = steps.iter().map(|step| step.what.chars().count()).max().unwrap_or_default().min(60);
+    for step in steps {
+        let sign = match (step.matched, colour) {
+            (true, true) => "\u{1b}[32m✓\u{1b}[0m",
+            (false, true) => "\u{1b}[31m✗\u{1b}[0m",
+            (true, false) => "✓",
+            (false, false) => "✗",
+        };
+        println!("  {sign} {:<width$}  {}", plain(&step.what), plain(&step.detail));
+    }
+}
+
+fn as_json(explanation: &Explanation, config: &Config) -> Value {
+    let Explanation { walk, path, routes, policies } = explanation;
+    let steps = |steps: &[Step]| -> Value {
+        steps.iter().map(|step| json!({ "what": step.what, "matched": step.matched, "detail": step.detail })).collect()
+    };
+    let mut whole = json!({
+        "agent": walk.caller.name,
+        "project": walk.caller.project,
+        "trust": walk.caller.trust.as_str(),
+        "upstream": walk.upstream,
+        "path": path,
+        "routes": steps(routes),
+        "policies": steps(policies),
+    });
+    let (end, more) = match &walk.end {
+        End::Refused(why) => ("refused", json!({ "status": why.status, "why": why.to_string() })),
+        End::NoUpstream(why) => ("no_upstream", json!({ "why": why })),
+        End::NoRoute => ("no_route", json!({})),
+        End::Pass { .. } => ("pass", json!({})),
+        End::Decided { hit, decision } => {
+            let params: serde_json::Map<String, Value> = hit
+                .action
+                .params
+                .iter()
+                .map(|(name, value)| {
+                    let text = value.to_json().to_string();
+                    (name.clone(), serde_json::from_str(&text).unwrap_or(Value::String(text)))
+                })
+                .collect();
+            let reasons: Value = decision
+                .risk
+                .reasons
+                .iter()
+                .map(|reason| json!({ "points": reason.points, "why": reason.why }))
+                .collect();
+            let (word, requirement) = match &decision.verdict {
+                Verdict::Approve => ("auto_approve", Value::Null),
+                Verdict::Deny { message, .. } => ("auto_deny", json!({ "message": message })),
+                Verdict::Require(asks) => (
+                    "require_approval",
+                    json!({
+                        "required": asks.required,
+                        "from": asks.from,
+                        "all_of": asks.all_of,
+                        "not": asks.not.iter().map(|who| if *who == Excluded::Owner { "owner" } else { "requester" }).collect::<Vec<_>>(),
+                        "confirm": asks.confirm,
+                        "delay": asks.delay.as_secs(),
+                        "expires_in": asks.expires_in.as_secs(),
+                        "who": asked(asks, &walk.caller, config),
+                    }),
+                ),
+            };
+            let more = json!({
+                "action": hit.action.name,
+                "risk_tier": hit.action.risk_tier.as_str(),
+                "title": hit.action.title,
+                "route": hit.route,
+                "parameters": params,
+                "defects": hit.defects,
+                "risk": { "score": decision.risk.score, "reasons": reasons },
+                "decision": word,
+                "policy": decision.policy,
+                "failed": decision.failed,
+                "observed": decision.observed,
+                "detail": requirement,
+            });
+            ("decided", more)
+        }
+    };
+    if let (Some(whole), Value::Object(more)) = (whole.as_object_mut(), more) {
+        whole.insert("end".to_owned(), Value::from(end));
+        whole.extend(more);
+    }
+    whole
+}
