@@ -33,6 +33,10 @@ pub(super) fn read(value: &str) -> Result<MediaType, &'static str> {
         if !token(name) {
             return Err(NONE);
         }
+        // RFC 2231: `charset*=` and `charset*0=` are the charset to some readers.
+        if name.contains('*') {
+            return Err("a media type with an extended parameter");
+        }
         let value = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
         let before = match name.to_ascii_lowercase().as_str() {
             "charset" => charset.replace(value),
@@ -63,4 +67,19 @@ pub(super) fn read(value: &str) -> Result<MediaType, &'static str> {
 fn is_boundary(text: &str) -> bool {
     (1..=70).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"'()+_,-./:=?".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MediaType, read};
+
+    #[test]
+    fn a_charset_is_utf8_however_it_is_named() {
+        for value in ["application/json", "Application/JSON; charset=\"UTF-8\"", "application/json;;profile=x"] {
+            assert_eq!(read(value), Ok(MediaType::Json), "{value}");
+        }
+        for value in ["charset=utf-16", "charset*=utf-16''x", "charset*0=utf-; charset*1=16", "CHARSET*0*=utf-16"] {
+            assert!(read(&format!("application/json; {value}")).is_err(), "{value}");
+        }
+    }
 }
