@@ -2,7 +2,7 @@
 //!
 //! Widely installed clients lose their session, or the reason, on any status but 200, so refusals are
 //! results that the model reads. A held call answers with an event stream at once; what the upstream
-//! says later goes into that stream. [`sessions`] remembers which client opened a session, because
+//! says later goes into that stream. [`sessions`] remembers whose a session is and which client opened it, because
 //! only the handshake says it.
 
 use std::time::Duration;

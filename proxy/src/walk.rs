@@ -196,6 +196,10 @@ async fn ask(
     asking.upstream = Some(line.name.clone());
     if line.mcp {
         asking.mcp = mcp::Asked::by_head(&head);
+        // It looks like one that nobody has.
+        if gateway.sessions.is_of_another(agent.id, &line.name, &head) {
+            return Err(Stop::NoRoute);
+        }
     }
     let came = Came::of(session);
     let whole = match rules.body_need(&mounted, &head) {
@@ -315,7 +319,7 @@ fn hold_for(
 ) -> std::time::Duration {
     let upstream: &Upstream = &request.upstream.config;
     let header = |name: &str| request.head.header(name).and_then(|value| std::str::from_utf8(value).ok());
-    let remembered = asking.mcp.as_ref().and_then(|_| gateway.sessions.client(agent.id, &request.head));
+    let remembered = asking.mcp.as_ref().and_then(|_| gateway.sessions.client(agent.id, &upstream.name, &request.head));
     let streamed = asking.mcp.as_ref().is_some_and(mcp::Asked::streams);
     let announced = Announced {
         read_timeout: header("x-stainless-read-timeout"),

@@ -59,6 +59,21 @@ async fn large_uploads_stream() {
 }
 
 #[tokio::test]
+async fn a_request_pipelined_behind_a_passing_one_waits_for_its_turn() {
+    let upstream = Upstream::answering("fine").await;
+    let house = house(&upstream).await;
+    for body in ["", "hello"] {
+        let both = house.ask("POST", "/api/stream/a", "", body) + &house.ask("GET", "/api/stream/b", "", "");
+        let mut client = house.client().await;
+        client.send(both).await;
+        assert_eq!(client.answer().await.text(), "fine");
+        assert_eq!(client.answer().await.text(), "fine");
+    }
+    let lines: Vec<_> = upstream.calls().iter().map(|call| call.line.clone()).collect();
+    assert_eq!(lines, ["POST /stream/a HTTP/1.1", "GET /stream/b HTTP/1.1"].repeat(2));
+}
+
+#[tokio::test]
 async fn links_lead_back_to_the_mount() {
     let upstream =
         Upstream::sending(answer("302 Found", "location: /stream/next\r\nholdshort-permit: echoed\r\n", "")).await;
