@@ -1,11 +1,13 @@
 //! Builders over the real binary: `holdshort()` starts a gate, `upstream()` a recording service behind it.
+//! `tests/bypass` shares them.
+#![allow(dead_code, unused_imports, reason = "each of the test crates uses its part of it")]
 
 mod agent;
 mod browser;
 mod gate;
 mod people;
 mod tools;
-mod upstream;
+pub mod upstream;
 
 pub use agent::{Agent, Call};
 pub use browser::Browser;
