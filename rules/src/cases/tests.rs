@@ -26,7 +26,7 @@ upstreams:
     url: http://127.0.0.1:9100
     at: /tools
     protocol: mcp
-    routes: [{ match: { mcp: { tool: "*" } }, risk_tier: low, params: { path: /path } }]
+    routes: [{ match: { mcp: { tool: "*" } }, risk_tier: low, params: { path: /path, tags: { from: /tags, type: list } } }]
 policies:
   - { name: small, action: issue_refund, when: params.amount <= 100, decision: auto_approve, priority: 2 }
   - { name: watched, action: issue_refund, decision: auto_deny, enforce: false, priority: 1 }
@@ -88,6 +88,14 @@ fn what_differs_is_named_with_what_came() {
         (format!("{refund}, expect: {{ approvals: {{ not: owner }} }}"), "approvals.not: [owner], []"),
         (format!("{refund}, expect: {{ risk: {{ at_least: 100 }} }}"), "risk: 100 to 100, "),
         ("request: GET /nowhere, expect: { action: read }".to_owned(), "action: read, none"),
+        (
+            "request: { upstream: tools, tool: x, arguments: { path: a, tags: [b, c] } }, expect: { params: { tags: [b] } }".to_owned(),
+            "params.tags: [\"b\"], [\"b\",\"c\"]",
+        ),
+        (
+            "request: { upstream: tools, tool: x, arguments: { path: a, tags: [b] } }, expect: { params: { tags: [b, c] } }".to_owned(),
+            "params.tags: [\"b\",\"c\"], [\"b\"]",
+        ),
         (
             "request: GET /payments/v1/x, expect: { approvals: { required: 1 } }".to_owned(),
             "approvals.required: 1, none",
