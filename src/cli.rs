@@ -34,6 +34,8 @@ pub(crate) enum Command {
     /// Make a first configuration from what an API says of itself; prints commented YAML.
     #[command(subcommand)]
     Import(ImportCommand),
+    /// Print routes for the calls that no route names yet, as the running gate has counted them.
+    Suggest(SuggestArgs),
     /// Print the JSON Schema of the configuration.
     Schema,
     /// The keys that sign permits.
@@ -212,6 +214,15 @@ pub(crate) enum FindingsFormat {
     Text,
     Json,
     Github,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SuggestArgs {
+    /// Only of this upstream.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) upstream: Option<String>,
+    #[command(flatten)]
+    pub(crate) api: ApiArgs,
 }
 
 #[derive(Debug, Subcommand)]

@@ -25,6 +25,10 @@ pub(crate) async fn run(path: Option<&Path>, args: &InitArgs) -> anyhow::Result<
         std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
     }
     std::fs::write(path, text).with_context(|| format!("writing {}", path.display()))?;
+    // Named in the first line. Without it editors complete nothing, and all else works.
+    let schema = path.with_file_name("holdshort.schema.json");
+    std::fs::write(&schema, format!("{:#}\n", rules::config::schema()))
+        .with_context(|| format!("writing {}", schema.display()))?;
 
     let (configuration, gate) = match local::gate(Some(path)).await {
         Ok(opened) => opened,
@@ -96,7 +100,7 @@ fn configuration(args: &InitArgs) -> anyhow::Result<String> {
     let quoted = serde_json::to_string(url.as_str().trim_end_matches('/'))?;
     Ok(format!(
         r#"# yaml-language-server: $schema=holdshort.schema.json
-# (`holdshort schema > holdshort.schema.json` lets your editor complete and check this file)
+# (so that your editor completes and checks this file; `holdshort schema` prints it anew after an update)
 
 proxy: {{ listen: 127.0.0.1:8080 }}     # agents come here
 admin: {{ listen: 127.0.0.1:8081, url: http://127.0.0.1:8081 }}   # people come here

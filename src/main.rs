@@ -24,6 +24,7 @@ mod projects;
 mod schema;
 mod serve;
 mod signing_keys;
+mod suggest;
 mod test;
 mod users;
 
@@ -61,6 +62,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Test(args) => test::run(config.as_deref(), &args),
         Command::Diff(args) => diff::run(&args),
         Command::Import(command) => import::run(command).await,
+        Command::Suggest(args) => suggest::run(config.as_deref(), &args).await,
         Command::Schema => schema::run(),
         Command::SigningKeys(command) => signing_keys::run(config.as_deref(), &command),
         Command::Projects(command) => projects::run(config.as_deref(), command).await,

@@ -14,6 +14,7 @@ pub(crate) mod keys;
 pub(crate) mod permits;
 pub(crate) mod projects;
 pub(crate) mod refusals;
+pub(crate) mod unmatched;
 pub(crate) mod users;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -50,8 +51,10 @@ pub(crate) fn all() -> OpenApiRouter<App> {
         .routes(routes!(users::teams))
         .routes(routes!(audit::list))
         .routes(routes!(refusals::list))
+        .routes(routes!(unmatched::list))
         .routes(routes!(config::get))
         .routes(routes!(config::reload))
+        .routes(routes!(config::schema))
         .routes(routes!(health::metrics))
 }
 

@@ -12,6 +12,7 @@ pub(crate) mod calls;
 pub(crate) mod filters;
 pub(crate) mod people;
 pub(crate) mod sign_in;
+pub(crate) mod unmatched;
 pub(crate) mod when;
 
 use askama::Template;
@@ -37,6 +38,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/people", get(people::list).post(people::add))
         .route("/people/{id}", post(people::change))
         .route("/audit", get(audit::list))
+        .route("/unmatched", get(unmatched::list))
         .route("/sign-in", get(sign_in::form).post(sign_in::enter))
         .route("/sign-out", post(sign_in::leave))
         .route("/link/{token}", get(sign_in::link).post(sign_in::use_link))

@@ -6,6 +6,7 @@ pub(crate) mod audit;
 pub(crate) mod intent;
 pub(crate) mod person;
 pub(crate) mod refusal;
+pub(crate) mod unmatched;
 
 use gate::agent::AgentKey;
 use gate::gate::MintedKey;

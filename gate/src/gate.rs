@@ -18,6 +18,7 @@ use crate::person::{Person, Session};
 use crate::refusals::Refusals;
 use crate::same_call::Namer;
 use crate::store::{Store, StoreError};
+use crate::unmatched::Unmatched;
 
 mod agents;
 mod carried;
@@ -69,6 +70,7 @@ pub(crate) struct Inner {
     pub(crate) holds: Holds,
     pub(crate) deadlines: Deadlines,
     pub(crate) refusals: Refusals,
+    pub(crate) unmatched: Unmatched,
     pub(crate) draining: AtomicBool,
 }
 
@@ -163,6 +165,7 @@ impl Gate {
             holds: Holds::default(),
             deadlines: Deadlines::default(),
             refusals: Refusals::default(),
+            unmatched: Unmatched::default(),
             draining: AtomicBool::new(false),
         };
         Ok(Gate { inner: Arc::new(inner) })

@@ -53,6 +53,10 @@ pub struct Intent {
     pub metadata: Option<serde_json::Value>,
     /// `enforce: false` let it pass.
     pub observed: bool,
+    /// What would have been decided then, as a policy's `decision` says it.
+    pub would: Option<String>,
+    /// Policies with `enforce: false` that matched, and what they would have decided.
+    pub recorded: Vec<(String, String)>,
     /// Whose key declared it; `None`: it came as a call.
     pub declared_by: Option<DeclaredBy>,
 }

@@ -30,6 +30,7 @@ pub mod release;
 mod same_call;
 mod shown;
 pub mod store;
+pub mod unmatched;
 
 pub use agent::{Agent, AgentStatus, LabelRefused, Principal};
 pub use approval::{Approval, Can, DecideError, Verdict, VerdictWith};
@@ -48,3 +49,4 @@ pub use refusal::Refusal;
 pub use refusals::RefusedCall;
 pub use release::Released;
 pub use store::{Store, StoreError};
+pub use unmatched::{UnmatchedCalls, Unrouted};

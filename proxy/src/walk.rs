@@ -6,14 +6,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use gate::{Agent, Call, IntentId, RefusedCall, StoredAnswer, Submitted, Timestamp};
+use gate::unmatched::TOOL_CALL;
+use gate::{Agent, Call, IntentId, RefusedCall, StoredAnswer, Submitted, Timestamp, Unrouted};
 use pingora_core::protocols::http::ServerSession;
 use pingora_error::{BError, Error, ErrorType};
 use pingora_http::ResponseHeader;
-use rules::Request;
 use rules::config::{HoldTimeout, Upstream};
-use rules::request::Head;
+use rules::request::{Content, Head};
 use rules::ruleset::{BodyNeed, Hit, Mounted, Routed};
+use rules::{Request, Ruleset};
 
 use crate::answer::{Answer, Rpc, Stop, problem};
 use crate::caller::Caller;
@@ -207,8 +208,8 @@ async fn ask(
         // The head tells all: it passes, or it has no route.
         BodyNeed::Stream => {
             let request = Request::streaming(head, &mounted)?;
-            let upgrade = match rules.route(&request)? {
-                Routed::Pass { upgrade } => upgrade,
+            let upgrade = match allowed(gateway, rules, &agent, &request, rules.route(&request)?) {
+                Routed::Pass { upgrade, .. } => upgrade,
                 Routed::NoRoute => return Err(Stop::NoRoute),
                 Routed::Action(_) | Routed::Protocol => return Err(Stop::Internal),
             };
@@ -232,13 +233,13 @@ async fn ask(
     if let Some(asked) = &mut asking.mcp {
         asked.read(&request);
     }
-    let routed = rules.route(&request)?;
+    let routed = allowed(gateway, rules, &agent, &request, rules.route(&request)?);
     let stored_response = rules.config().limits.stored_response;
     let from = From { client: came.client, tls: came.tls, prefix: &mounted.prefix };
     let way = Way { gateway, line: &line, from, stored_response };
     match routed {
         Routed::NoRoute => Err(Stop::NoRoute),
-        Routed::Pass { upgrade } => {
+        Routed::Pass { upgrade, .. } => {
             pass::status(&agent)?;
             if !upgrade {
                 refuse_upgrade(&request.head)?;
@@ -288,6 +289,28 @@ impl Came {
 
 fn reaches(agent: &Agent, mounted: &Mounted) -> bool {
     mounted.upstream.config.projects.contains(&agent.project)
+}
+
+/// Counts what no route is for, and lets it pass where nothing is enforced.
+fn allowed(gateway: &Gateway, rules: &Ruleset, agent: &Agent, request: &Request, routed: Routed) -> Routed {
+    let upstream = request.upstream.config.name.as_str();
+    let (did, routed) = match routed {
+        Routed::NoRoute if !rules.enforces(Some(upstream), agent.enforce) => {
+            (Unrouted::Passed, Routed::Pass { upgrade: false, unmatched: true })
+        }
+        Routed::NoRoute => (Unrouted::Rejected, Routed::NoRoute),
+        pass @ Routed::Pass { unmatched: true, .. } => (Unrouted::Passed, pass),
+        Routed::Action(hit) if hit.is_unmatched() => (Unrouted::Asked, Routed::Action(hit)),
+        routed => return routed,
+    };
+    let (method, path) = match &request.content {
+        Content::Mcp(message) if message.method.as_deref() == Some(TOOL_CALL) => {
+            (TOOL_CALL, message.name.as_deref().unwrap_or_default())
+        }
+        _ => (request.head.method.as_str(), request.path.as_str()),
+    };
+    gateway.gate.note_unmatched(upstream, method, path, did);
+    routed
 }
 
 fn refuse_upgrade(head: &Head) -> Result<(), Stop> {

@@ -40,9 +40,19 @@ pub struct Decision {
     pub failed: Option<String>,
     /// What would have been decided where `enforce: false` lets the call pass.
     pub observed: bool,
+    /// Policies with `enforce: false` that matched on the way, and what they would have decided.
+    pub recorded: Vec<Recorded>,
     /// A reject, or a deny, of the verdict's rule would apply when released at a blocked time:
     /// the next such time, Unix microseconds.
     pub blocked_from: Option<i64>,
+}
+
+/// What a policy that is not enforced would have decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    pub policy: String,
+    /// As a policy's `decision` says it.
+    pub would: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -126,6 +136,16 @@ impl Decision {
 }
 
 impl Verdict {
+    /// As a policy's `decision` says it.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Verdict::Approve => "auto_approve",
+            Verdict::Deny { .. } => "auto_deny",
+            Verdict::Require(_) => "require_approval",
+        }
+    }
+
     fn rank(&self) -> u8 {
         match self {
             Verdict::Approve => 0,
@@ -197,6 +217,7 @@ mod tests {
             trace: Vec::new(),
             failed: None,
             observed: false,
+            recorded: Vec::new(),
             blocked_from: None,
         };
         let deny = || Verdict::Deny { reason: DenyReason::BlockedByPolicy, message: String::new() };

@@ -70,6 +70,8 @@ pub enum Routed {
     /// whole body it has been read and is sent as it is.
     Pass {
         upgrade: bool,
+        /// No route is for it.
+        unmatched: bool,
     },
     /// No route, and the upstream rejects what has none.
     NoRoute,
@@ -87,6 +89,17 @@ pub struct Hit {
     pub trace: Vec<Step>,
     /// A parameter that is missing or of another type than its route says: no policy may approve.
     pub defects: Vec<String>,
+}
+
+/// What names the route of a call that no route is for.
+const UNMATCHED: &str = "unmatched";
+
+impl Hit {
+    /// No route is for it: the upstream wants people to see such calls.
+    #[must_use]
+    pub fn is_unmatched(&self) -> bool {
+        self.route == UNMATCHED
+    }
 }
 
 /// An action that was declared: see [`Ruleset::declared`].
@@ -203,12 +216,12 @@ impl Ruleset {
     pub fn route(&self, request: &Request) -> Result<Routed, Malformed> {
         let upstream = &request.upstream.config;
         if request.body.is_empty() && request.upstream.is_mcp_stream(&request.head, &request.path) {
-            return Ok(Routed::Pass { upgrade: false });
+            return Ok(Routed::Pass { upgrade: false, unmatched: false });
         }
         let mut view = View::new(&request.head, &request.content);
         let trace = match request.upstream.routes.take(&request.path, &mut view)? {
             Taken::Hit(hit) => return Ok(Routed::Action(*hit)),
-            Taken::Pass(route) => return Ok(Routed::Pass { upgrade: route.upgrade }),
+            Taken::Pass(route) => return Ok(Routed::Pass { upgrade: route.upgrade, unmatched: false }),
             Taken::Hidden => return Ok(Routed::NoRoute),
             Taken::None(trace) => trace,
         };
@@ -220,7 +233,7 @@ impl Ruleset {
         }
         Ok(match upstream.unmatched {
             Unmatched::Reject => Routed::NoRoute,
-            Unmatched::Pass => Routed::Pass { upgrade: false },
+            Unmatched::Pass => Routed::Pass { upgrade: false, unmatched: true },
             Unmatched::RequireApproval => Routed::Action(unmatched(request, trace)),
         })
     }
@@ -246,6 +259,7 @@ impl Ruleset {
             trace: outcome.trace,
             failed: outcome.failed,
             observed: !self.enforces(upstream, caller.enforce),
+            recorded: outcome.recorded,
             blocked_from: outcome.blocked_from,
             risk,
         }
@@ -316,7 +330,7 @@ fn unmatched(request: &Request, mut trace: Vec<Step>) -> Hit {
             title: format!("{what} on {upstream} (no route)"),
             params: Params::new(),
         },
-        route: "unmatched".to_owned(),
+        route: UNMATCHED.to_owned(),
         hold: None,
         trace,
         defects: Vec::new(),

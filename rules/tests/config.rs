@@ -13,6 +13,8 @@ mod hostile;
 mod merge;
 #[path = "config/printed.rs"]
 mod printed;
+#[path = "config/reference.rs"]
+mod reference;
 #[path = "config/secrets.rs"]
 mod secrets;
 #[path = "config/support.rs"]

@@ -9,9 +9,9 @@ mod people;
 mod tools;
 pub mod upstream;
 
-pub use agent::{Agent, Call};
+pub use agent::{Agent, Answer, Call};
 pub use browser::Browser;
-pub use gate::{Gate, holdshort, run_holdshort};
+pub use gate::{Builder, Gate, holdshort, run_holdshort};
 pub use people::Person;
 pub use tools::{python, tool};
 pub use upstream::{Behaviour, Upstream, upstream};

@@ -13,6 +13,7 @@ mod declared;
 mod faults;
 mod held;
 mod identity;
+mod observing;
 mod passing;
 mod real_clients;
 mod reloads;

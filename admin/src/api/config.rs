@@ -32,6 +32,14 @@ pub(crate) async fn get(_: Viewer, State(app): State<App>) -> Json<ConfigView> {
     Json(ConfigView::of(app.options().reload.status()))
 }
 
+/// The JSON Schema of the configuration, for editors.
+#[utoipa::path(get, path = "/config.schema.json", tag = "config", security(()), responses(
+    (status = 200, description = "JSON Schema, draft 7", content_type = "application/schema+json")))]
+pub(crate) async fn schema() -> ([(http::HeaderName, &'static str); 1], String) {
+    let schema = rules::config::schema();
+    ([(http::header::CONTENT_TYPE, "application/schema+json")], format!("{schema:#}\n"))
+}
+
 /// Loads the files again. Broken ones are refused whole, and the old rules stay.
 #[utoipa::path(post, path = "/api/config/reload", tag = "config", responses(
     (status = 200, body = ConfigView), (status = "4XX", body = Problem)))]

@@ -40,3 +40,13 @@ pub(crate) fn state(state: impl Display, _: &dyn askama::Values) -> askama::Resu
         other => other.replace('_', " "),
     })
 }
+
+/// What an unenforced rule would have done.
+#[askama::filter_fn]
+pub(crate) fn would(decision: impl Display, _: &dyn askama::Values) -> askama::Result<&'static str> {
+    Ok(match decision.to_string().as_str() {
+        "auto_approve" => "would have been approved by policy",
+        "auto_deny" => "would have been denied",
+        _ => "would have waited for people",
+    })
+}

@@ -63,6 +63,16 @@ pub(crate) struct IntentView {
     pub(crate) metadata: Option<Value>,
     /// `enforce: false` let it pass; the decision was only recorded.
     pub(crate) observed: bool,
+    /// What would have been decided then: `auto_approve`, `auto_deny` or `require_approval`.
+    pub(crate) would: Option<String>,
+    /// Policies with `enforce: false` that matched, and what they would have decided.
+    pub(crate) recorded: Vec<RecordedView>,
+}
+
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct RecordedView {
+    pub(crate) policy: String,
+    pub(crate) would: String,
 }
 
 /// A route or policy that was looked at.
@@ -287,6 +297,12 @@ impl IntentView {
             config_digest: intent.config_digest.clone(),
             metadata: intent.metadata.clone(),
             observed: intent.observed,
+            would: intent.would.clone(),
+            recorded: intent
+                .recorded
+                .iter()
+                .map(|(policy, would)| RecordedView { policy: policy.clone(), would: would.clone() })
+                .collect(),
         }
     }
 
@@ -370,6 +386,8 @@ impl IntentView {
             config_digest: "9f2c5a".into(),
             metadata: None,
             observed: false,
+            would: None,
+            recorded: Vec::new(),
         }
     }
 }

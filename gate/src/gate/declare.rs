@@ -240,6 +240,8 @@ fn facts<'a>(
             _ => None,
         },
         observed: false,
+        would: None,
+        recorded: decision.recorded.iter().map(|it| (it.policy.as_str().into(), it.would.into())).collect(),
         declared_by: Some(declared_by.as_str().into()),
         project: agent.project.as_str().into(),
         action: action.name.as_str().into(),

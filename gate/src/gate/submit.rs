@@ -55,7 +55,14 @@ impl Gate {
         let decision = decide(&call.rules, call, now);
         count_failure(&decision);
         let shown = Shown::of(&call.request);
+        for recorded in &decision.recorded {
+            let labels = [("policy", recorded.policy.clone()), ("would", recorded.would.to_owned())];
+            metrics::counter!("holdshort_policy_recorded_total", &labels).increment(1);
+        }
         if decision.observed {
+            let upstream = call.request.upstream.config.name.clone();
+            let labels = [("upstream", upstream), ("would", decision.verdict.word().to_owned())];
+            metrics::counter!("holdshort_observed_total", &labels).increment(1);
             return self.release(call, shown, &decision, None, Decided::Observed, now).await;
         }
         match &decision.verdict {
@@ -345,7 +352,7 @@ fn facts<'a>(call: &'a Call, shown: &'a Shown, decision: &'a Decision, state: &S
     let (agent, request, hit) = (&call.agent, &call.request, &call.hit);
     let content_type = request.head.header("content-type");
     let masked = if whole { shown.masked() } else { Vec::new() };
-    let steps = if whole { looked_at(call, decision) } else { Vec::new() };
+    let steps = if whole || decision.observed { looked_at(call, decision) } else { Vec::new() };
     Facts {
         enters: state.name().into(),
         expires_at: state.expires_at(),
@@ -356,6 +363,8 @@ fn facts<'a>(call: &'a Call, shown: &'a Shown, decision: &'a Decision, state: &S
             _ => None,
         },
         observed: decision.observed,
+        would: decision.observed.then(|| decision.verdict.word().into()),
+        recorded: decision.recorded.iter().map(|it| (it.policy.as_str().into(), it.would.into())).collect(),
         declared_by: None,
         project: agent.project.as_str().into(),
         action: hit.action.name.as_str().into(),

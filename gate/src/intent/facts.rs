@@ -35,6 +35,12 @@ pub(crate) struct Facts<'a> {
     pub(crate) why: Option<Text<'a>>,
     #[serde(skip_serializing_if = "is_false", default)]
     pub(crate) observed: bool,
+    /// What would have been decided where `observed`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) would: Option<Text<'a>>,
+    /// Policies that are not enforced, and what they would have decided.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub(crate) recorded: Vec<(Text<'a>, Text<'a>)>,
     /// Whose key declared it; none: it came as a call.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) declared_by: Option<Text<'a>>,

@@ -15,7 +15,7 @@ use super::glob::Glob;
 use super::problem::Problems;
 use super::schedule::Schedule;
 use crate::config::{self, Outside, PolicyDecision, RiskTier};
-use crate::decision::{Action, Decision, DenyReason, Step, Verdict};
+use crate::decision::{Action, Decision, DenyReason, Recorded, Step, Verdict};
 
 mod shadow;
 
@@ -70,6 +70,7 @@ pub(super) struct Outcome {
     pub(super) verdict: Verdict,
     pub(super) policy: Option<String>,
     pub(super) trace: Vec<Step>,
+    pub(super) recorded: Vec<Recorded>,
     pub(super) blocked_from: Option<i64>,
     pub(super) failed: Option<String>,
 }
@@ -154,6 +155,7 @@ impl Policies {
         let tier = self.tiers.get(&action.risk_tier);
         let tier_demand = tier.map(|tier| &tier.demand);
         let mut marks: Vec<(usize, Mark)> = Vec::new();
+        let mut recorded = Vec::new();
         for at in self.index.find(&action.name) {
             let Some(policy) = self.list.get(at) else { continue };
             let (decision, failed) = match policy.ask(action, upstream, facts) {
@@ -172,6 +174,8 @@ impl Policies {
             let blocked = policy.schedule.as_ref().is_some_and(|schedule| schedule.blocks(facts.at));
             if !policy.config.enforce {
                 marks.push((at, Mark::Unenforced));
+                let would = if blocked { PolicyDecision::AutoDeny } else { decision };
+                recorded.push(Recorded { policy: policy.config.name.clone(), would: word(would) });
                 continue;
             }
             let name = || Some(policy.config.name.clone());
@@ -189,6 +193,7 @@ impl Policies {
                     verdict,
                     policy: name(),
                     trace: self.trace(marks, false, facts),
+                    recorded,
                     blocked_from: None,
                     failed,
                 };
@@ -213,7 +218,14 @@ impl Policies {
             };
             let brief = decision == PolicyDecision::AutoApprove;
             let failed = without_value.then(name).flatten();
-            return Outcome { verdict, policy: name(), trace: self.trace(marks, brief, facts), blocked_from, failed };
+            return Outcome {
+                verdict,
+                policy: name(),
+                trace: self.trace(marks, brief, facts),
+                recorded,
+                blocked_from,
+                failed,
+            };
         }
         let decision = tier.and_then(|tier| tier.config.decision).unwrap_or(PolicyDecision::RequireApproval);
         let approves = decision == PolicyDecision::AutoApprove;
@@ -226,7 +238,7 @@ impl Policies {
             detail = format!("{detail}: {}", defects.join("; "));
         }
         trace.push(Step { what: format!("tier {}", action.risk_tier.as_str()), matched: true, detail });
-        Outcome { verdict, policy: None, trace, blocked_from: None, failed: None }
+        Outcome { verdict, policy: None, trace, recorded, blocked_from: None, failed: None }
     }
 
     /// `brief`: only what decided; nobody reads why a call passed past the others.

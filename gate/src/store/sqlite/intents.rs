@@ -131,6 +131,8 @@ fn read(id: IntentId, row: &SqliteRow, body: Option<Vec<u8>>) -> Result<Stored, 
         config_digest: facts.config.to_string(),
         metadata: facts.metadata.clone(),
         observed: facts.observed,
+        would: facts.would.as_deref().map(str::to_owned),
+        recorded: facts.recorded.iter().map(|(policy, would)| (policy.to_string(), would.to_string())).collect(),
         declared_by: facts.declared_by()?,
         state,
     };

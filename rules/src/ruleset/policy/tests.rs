@@ -238,6 +238,8 @@ policies:
     let decision = decide_at(&rules, &caller(), "GET /a/x", WEDNESDAY);
     assert_eq!(word(&decision), "approve reads");
     assert!(!decision.observed);
+    let recorded: Vec<_> = decision.recorded.iter().map(|it| (it.policy.as_str(), it.would)).collect();
+    assert_eq!(recorded, [("trial", "auto_deny")]);
     let lines: Vec<String> = decision.trace.iter().map(|step| format!("{}: {}", step.what, step.detail)).collect();
     assert_eq!(lines, ["policy trial: not enforced: recorded only", "policy reads: auto_approve"]);
 }

@@ -24,7 +24,7 @@ fn upstream(keys: &str, routes: &str) -> Ruleset {
 fn word(routed: Result<Routed, Malformed>) -> String {
     match routed {
         Ok(Routed::Action(hit)) => hit.action.name,
-        Ok(Routed::Pass { upgrade: true }) => "pass+upgrade".to_owned(),
+        Ok(Routed::Pass { upgrade: true, .. }) => "pass+upgrade".to_owned(),
         Ok(Routed::Pass { .. }) => "pass".to_owned(),
         Ok(Routed::NoRoute) => "none".to_owned(),
         Ok(Routed::Protocol) => "protocol".to_owned(),
