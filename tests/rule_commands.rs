@@ -1,4 +1,4 @@
-//! `holdshort test` and `holdshort diff`, as a pipeline runs them.
+//! `holdshort check`, `explain`, `test` and `diff`, as a pipeline runs them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use std::path::Path;
@@ -126,4 +126,69 @@ fn a_recorded_intent_that_would_be_decided_otherwise_is_shown() {
     assert_eq!((run.status.code(), &json(&run)["replayed"][0]["weaker"]), (Some(1), &Value::from(true)));
     let run = holdshort(folder.path(), &["diff", "old.yaml", "new.yaml", "--replay", "bad.jsonl"]);
     assert_eq!(run.status.code(), Some(64));
+}
+
+#[test]
+fn warnings_end_with_nothing_unless_they_are_denied_and_errors_with_configuration() {
+    let doubtful = format!("{GATE}policies: [{{ name: x, action: wirte, decision: require_approval }}]\n");
+    let gate = folder(&[("holdshort.yaml", doubtful.as_str())]);
+    let plain = holdshort(gate.path(), &["check"]);
+    assert_eq!(plain.status.code(), Some(0), "{}", text(&plain.stderr));
+    for part in ["warning[no-such-action]", "--> holdshort.yaml:9:", "= help: did you mean `write`?"] {
+        assert!(text(&plain.stderr).contains(part), "{part} is missing in\n{}", text(&plain.stderr));
+    }
+    assert!(
+        text(&plain.stdout).contains("usable (1 upstream, 2 routes, 1 policy, 1 warning)"),
+        "{}",
+        text(&plain.stdout)
+    );
+    let denied = holdshort(gate.path(), &["check", "--deny", "warnings", "--format", "github"]);
+    assert_eq!(denied.status.code(), Some(1));
+    let line = text(&denied.stdout);
+    assert!(line.starts_with("::warning file=holdshort.yaml,line=9,col="), "{line}");
+    assert!(line.contains("title=no-such-action::") && line.contains("%0Ahelp: did you mean `write`?"), "{line}");
+    assert_eq!(line.lines().count(), 1, "{line}");
+    let listed = json(&holdshort(gate.path(), &["check", "--format", "json"]));
+    assert_eq!((&listed[0]["code"], &listed[0]["line"]), (&Value::from("no-such-action"), &Value::from(9)));
+    let wrong = folder(&[("holdshort.yaml", "upstreams: { api: { urll: x } }\n")]);
+    assert_eq!(holdshort(wrong.path(), &["check", "--deny", "warnings"]).status.code(), Some(64));
+    let good = folder(&[("holdshort.yaml", GATE)]);
+    let said = holdshort(good.path(), &["check", "--deny", "warnings"]);
+    assert_eq!((said.status.code(), text(&said.stderr)), (Some(0), String::new()));
+}
+
+#[test]
+fn explain_shows_what_decides_and_who_could_approve_without_colour_in_a_pipe() {
+    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+    let call = [
+        "explain",
+        "--agent",
+        "billing",
+        "--at",
+        "2026-11-23T10:00:00Z",
+        "-d",
+        r#"{"amount":4200,"customer_id":"c_1"}"#,
+    ];
+    let run = |more: &[&str]| holdshort(&config, &[&call[..], more].concat());
+    let said = run(&["/payments/v1/refunds"]);
+    assert_eq!(said.status.code(), Some(0), "{}", text(&said.stderr));
+    let said = text(&said.stdout);
+    for part in [
+        "✓ route POST /v1/refunds           issue_refund",
+        "✗ route GET /v1/**                 method is POST",
+        "✗ policy small refunds         `params.amount > 0 && params.amount <= 100` is false: params.amount is 4200",
+        "✓ policy refunds need finance  require_approval",
+        "finance: dana@example.com, kofi@example.com",
+        "not the agent's owner, dana@example.com",
+    ] {
+        assert!(said.contains(part), "{part} is missing in\n{said}");
+    }
+    assert!(!said.contains('\u{1b}'), "{said}");
+    let told = json(&run(&["http://127.0.0.1:8080/payments/v1/refunds", "--json"]));
+    assert_eq!(told["policy"], "refunds need finance", "{told}");
+    assert_eq!(told["parameters"]["amount"], 4200, "{told}");
+    let nowhere = text(&holdshort(&config, &["explain", "/elsewhere"]).stdout);
+    assert!(nowhere.contains("Not for an upstream"), "{nowhere}");
+    let refused = text(&holdshort(&config, &["explain", "/payments/v1/../x"]).stdout);
+    assert!(refused.contains("Refused with 400 before any rule"), "{refused}");
 }
