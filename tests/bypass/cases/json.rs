@@ -130,6 +130,9 @@ fn mutated() -> Vec<Probe> {
                 }
                 1 => body[at] ^= 1 << next(7),
                 2 => {
+                    // Most often where another member could stand.
+                    let starts: Vec<usize> = (0..body.len()).filter(|at| matches!(body[*at], b'{' | b',')).collect();
+                    let at = if starts.is_empty() || next(4) == 0 { at } else { starts[next(starts.len())] + 1 };
                     let part = PARTS[next(PARTS.len())];
                     body.splice(at..at, part.iter().copied());
                 }
