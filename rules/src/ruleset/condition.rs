@@ -20,6 +20,10 @@ use crate::config::findings::shortened;
 use crate::decision::{Caller, Risk};
 use crate::request::Request;
 
+mod plain;
+
+use plain::Plain;
+
 const LONGEST: usize = 2000;
 /// The parser and the interpreter recurse; these bound how deep.
 const DEEPEST_BRACKETS: usize = 16;
@@ -40,6 +44,8 @@ static ROOT: LazyLock<Context<'static, 'static>> = LazyLock::new(Context::defaul
 #[derive(Debug)]
 pub(super) struct Condition {
     program: Program,
+    /// The same, where it needs no interpreter.
+    plain: Option<Plain>,
     /// Parameters that must be there.
     needs: Vec<String>,
     /// Parameters it asks for with `has()`.
@@ -92,7 +98,8 @@ impl Condition {
         reader.read(program.expression(), &mut Vec::new(), 0)?;
         let Reader { mut needs, may_need, guards, all_params, request, agent, risk, now, macros, .. } = reader;
         needs.retain(|name| !may_need.contains(name));
-        Ok(Condition { program, needs, may_need, guards, all_params, request, agent, risk, now, macros })
+        let plain = Plain::read(program.expression());
+        Ok(Condition { program, plain, needs, may_need, guards, all_params, request, agent, risk, now, macros })
     }
 
     /// The parameters it looks at; `None`: at all of them.
@@ -133,6 +140,13 @@ impl Condition {
             }
         }
         self.affordable(facts)?;
+        match self.plain.as_ref().and_then(|plain| plain.holds(facts)) {
+            Some(holds) => Ok(holds),
+            None => self.interpreted(facts, zone),
+        }
+    }
+
+    fn interpreted(&self, facts: &Facts<'_>, zone: &TimeZone) -> Result<bool, String> {
         let mut scope = ROOT.new_inner_scope();
         self.bind(facts, zone, &mut scope)?;
         match self.program.execute(&scope) {

@@ -18,16 +18,73 @@ fn params() -> Params {
 
 fn holds(source: &str) -> Result<bool, String> {
     let condition = Condition::compile(source)?;
+    asked(&params(), |facts, zone| condition.holds(facts, zone))
+}
+
+fn asked<T>(params: &Params, ask: impl FnOnce(&Facts<'_>, &TimeZone) -> T) -> T {
     let risk = Risk { score: 40, reasons: Vec::new() };
     let facts = Facts {
-        params: &params(),
+        params,
         tier: RiskTier::High,
         request: None,
         caller: &caller(),
         risk: &risk,
         at: "2026-11-18T23:30:00Z".parse().unwrap(),
     };
-    condition.holds(&facts, &TimeZone::get("Europe/Berlin").unwrap())
+    ask(&facts, &TimeZone::get("Europe/Berlin").unwrap())
+}
+
+/// What is answered without the interpreter, and what the interpreter says to it.
+#[test]
+fn plain_comparisons_mean_what_cel_means() {
+    let comparisons = |left: &str, values: &[&str]| {
+        let signs = ["<", "<=", ">", ">=", "==", "!="];
+        let both = |sign: &&str| values.iter().map(|value| format!("{left} {sign} {value}")).collect::<Vec<_>>();
+        signs.iter().flat_map(both).collect::<Vec<_>>()
+    };
+    let mut sources = comparisons("params.n", &["0", "1", "-1", "9223372036854775807"]);
+    for text in ["params.t", "params['t']"] {
+        for with in ["''", "'a'", "'ab'", "'é'"] {
+            sources.push(format!("{text} == {with}"));
+            sources.push(format!("{text} != {with}"));
+            sources.push(format!("{text}.startsWith({with})"));
+            sources.push(format!("{text}.endsWith({with})"));
+        }
+    }
+    let alone = sources.clone();
+    for (at, one) in alone.iter().enumerate() {
+        let other = &alone[(at * 7 + 3) % alone.len()];
+        sources.push(format!("!({one})"));
+        sources.push(format!("{one} && {other}"));
+        sources.push(format!("{one} || !({other} && {one})"));
+    }
+    let text = |text: &str| ParamValue::String(text.to_owned());
+    let numbers = [0, 1, -1, 2, i64::MIN, i64::MAX].map(ParamValue::Integer);
+    let others = [ParamValue::Decimal("0.5".parse().unwrap()), ParamValue::Bool(true), ParamValue::Null, text("1")];
+    let texts = [text(""), text("a"), text("ab"), text("ba"), text("é"), ParamValue::Integer(1)];
+    let values = numbers.iter().chain(&others).flat_map(|n| texts.iter().map(move |t| (n, t)));
+    let values: Vec<Params> =
+        values.map(|(n, t)| Params::from_iter([("n".to_owned(), n.clone()), ("t".to_owned(), t.clone())])).collect();
+    let mut plain = 0;
+    for source in &sources {
+        let condition = Condition::compile(source).unwrap();
+        for params in &values {
+            asked(params, |facts, zone| {
+                let Some(holds) = condition.plain.as_ref().and_then(|plain| plain.holds(facts)) else { return };
+                plain += 1;
+                assert_eq!(condition.interpreted(facts, zone), Ok(holds), "{source} with {params:?}");
+            });
+        }
+    }
+    assert!(plain > 1000, "{plain} were answered without the interpreter");
+}
+
+#[test]
+fn what_has_another_form_is_left_to_the_interpreter() {
+    for source in ["has(params.env)", "params.amount > 0.5", "params.amount + 1 > 2", "params.env in ['prod']", "true"]
+    {
+        assert!(Condition::compile(source).unwrap().plain.is_none(), "{source}");
+    }
 }
 
 #[test]
