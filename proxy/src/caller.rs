@@ -7,6 +7,8 @@ use bytes::Bytes;
 use pingora_core::protocols::http::ServerSession;
 use pingora_http::ResponseHeader;
 
+use crate::joining::Joining;
+
 /// INVARIANT: the request's body has been read to its end, so that anything that still arrives is
 /// either the next request or the end of the connection.
 pub(crate) struct Caller<'a> {
@@ -66,6 +68,20 @@ impl<'a> Caller<'a> {
         }
     }
 
+    /// Writes the head and the first part of its body, over HTTP/1.1 at once.
+    pub(crate) async fn start(&mut self, head: Box<ResponseHeader>, part: Bytes) {
+        if !part.is_empty() {
+            self.connection().inspect(|connection| connection.hold());
+        }
+        self.head(head).await;
+        self.connection().inspect(|connection| connection.go_on());
+        self.body(part).await;
+    }
+
+    fn connection(&self) -> Option<&Joining> {
+        self.session.stream().and_then(Joining::of)
+    }
+
     pub(crate) async fn body(&mut self, part: Bytes) {
         if !self.gone && !part.is_empty() {
             self.gone = self.session.write_response_body(part, false).await.is_err();
@@ -82,10 +98,8 @@ impl<'a> Caller<'a> {
 
     /// Head, body and end at once.
     pub(crate) async fn answer(&mut self, head: Box<ResponseHeader>, body: Bytes) -> bool {
-        self.head(head).await;
-        if self.session.req_header().method != http::Method::HEAD {
-            self.body(body).await;
-        }
+        let bare = self.session.req_header().method == http::Method::HEAD;
+        self.start(head, if bare { Bytes::new() } else { body }).await;
         self.end().await
     }
 

@@ -28,6 +28,7 @@ mod caller;
 mod gateway;
 mod hold;
 mod identify;
+mod joining;
 mod listen;
 mod mcp;
 mod pass;

@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::gateway::{Gateway, Shared};
+use crate::joining::Joining;
 
 mod connection;
 mod head_deadline;
@@ -115,7 +116,7 @@ async fn serve(
                 }
             },
         };
-        app.process_new(stream, &stopping).await;
+        app.process_new(Box::new(Joining::new(stream)), &stopping).await;
     };
     tokio::select! {
         // First, so that a head that came in time is seen before the deadline is.

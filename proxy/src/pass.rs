@@ -143,15 +143,8 @@ pub(crate) async fn send(
     if connected.session.as_http2().is_some() {
         request::into_h2(&mut head, way.line.tls).map_err(|_| Stop::Internal)?;
     }
+    connected.write(head, call.body.clone()).await.map_err(|_| Stop::NoAnswer)?;
     let session = &mut connected.session;
-    let written = async {
-        session.write_request_header(head).await?;
-        if !call.body.is_empty() {
-            session.write_request_body(call.body.clone(), true).await?;
-        }
-        session.finish_request_body().await
-    };
-    written.await.map_err(|_| Stop::NoAnswer)?;
     let mut answer = match relay::head(session, caller).await {
         Ok(answer) => answer,
         Err(Lost::Silent(_)) => return Err(Stop::NoAnswer),
@@ -166,10 +159,7 @@ pub(crate) async fn send(
     asking.answered(answer.status.as_u16());
     let whole = match asking.rewriting(call) {
         Some(rewriting) => mcp::relay(rewriting, answer, session, caller, &mut gathered).await,
-        None => {
-            caller.head(answer).await;
-            relay::body(session, caller, &mut gathered).await
-        }
+        None => relay::answer(answer, session, caller, &mut gathered).await,
     };
     if gathered.cut {
         return Err(Stop::Gone);

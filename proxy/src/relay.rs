@@ -2,6 +2,7 @@
 //! the answer is to be kept, it is read on to its end, within a limit.
 
 use bytes::{Bytes, BytesMut};
+use futures::FutureExt as _;
 use pingora_core::protocols::http::client::HttpSession;
 use pingora_http::ResponseHeader;
 
@@ -54,6 +55,11 @@ impl Gathered {
         if self.limit > 0 && self.size <= self.limit as u64 {
             self.kept.extend_from_slice(part);
         }
+    }
+
+    fn cut(&mut self, error: &pingora_error::Error) {
+        tracing::debug!(%error, "the upstream's answer broke off");
+        self.cut = true;
     }
 
     /// The first bytes, for the people who look.
@@ -134,15 +140,43 @@ pub(crate) async fn part(
         }
         Ok(None) => None,
         Err(error) => {
-            tracing::debug!(%error, "the upstream's answer broke off");
-            gathered.cut = true;
+            gathered.cut(&error);
             None
         }
     }
 }
 
+/// Passes the answer on as it comes. What of its body came with the head leaves with it. Says whether the
+/// upstream's side was read to its end.
+pub(crate) async fn answer(
+    head: Box<ResponseHeader>,
+    upstream: &mut HttpSession,
+    caller: &mut Caller<'_>,
+    gathered: &mut Gathered,
+) -> bool {
+    // Only where reading can be broken off anywhere.
+    let by_length = upstream.as_http1().is_some() && head.headers.contains_key(http::header::CONTENT_LENGTH);
+    let at_hand = if by_length { upstream.read_response_body().now_or_never() } else { None };
+    match at_hand {
+        Some(Ok(Some(part))) => {
+            gathered.take(&part);
+            caller.start(head, part).await;
+            if caller.is_gone() && gathered.is_pointless() {
+                return false;
+            }
+        }
+        Some(Err(error)) => {
+            caller.head(head).await;
+            gathered.cut(&error);
+            return false;
+        }
+        Some(Ok(None)) | None => caller.head(head).await,
+    }
+    body(upstream, caller, gathered).await
+}
+
 /// Passes the body on as it comes. Says whether the upstream's side was read to its end.
-pub(crate) async fn body(upstream: &mut HttpSession, caller: &mut Caller<'_>, gathered: &mut Gathered) -> bool {
+async fn body(upstream: &mut HttpSession, caller: &mut Caller<'_>, gathered: &mut Gathered) -> bool {
     while let Some(part) = part(upstream, caller, gathered).await {
         caller.body(part).await;
         if caller.is_gone() && gathered.is_pointless() {

@@ -5,7 +5,6 @@
 
 use std::time::Instant;
 
-use bytes::Bytes;
 use gate::release::Sent;
 use gate::{Approved, IntentId, Refusal, Released};
 use http::HeaderValue;
@@ -115,7 +114,7 @@ async fn send(
         }
     };
     let started = Instant::now();
-    if let Err(error) = write(&mut connected, head, call.body.clone()).await {
+    if let Err(error) = connected.write(head, call.body.clone()).await {
         return Err(unknown(released, &call, &format!("the request could not be written whole: {error}")).await);
     }
     let mut answer = match relay::head(&mut connected.session, caller).await {
@@ -135,10 +134,7 @@ async fn send(
     stamp(&mut answer, asking.request_id(), Some(intent));
     let whole = match asking.rewriting(&call) {
         Some(rewriting) => mcp::relay(rewriting, answer, &mut connected.session, caller, &mut gathered).await,
-        None => {
-            caller.head(answer).await;
-            relay::body(&mut connected.session, caller, &mut gathered).await
-        }
+        None => relay::answer(answer, &mut connected.session, caller, &mut gathered).await,
     };
     let delivered = if gathered.cut { false } else { caller.end().await };
     let (cut, status) = (gathered.cut, gathered.status);
@@ -174,19 +170,6 @@ fn build(
         request::into_h2(&mut head, way.line.tls)?;
     }
     Ok(head)
-}
-
-async fn write(
-    connected: &mut Connected,
-    head: Box<pingora_http::RequestHeader>,
-    body: Bytes,
-) -> Result<(), pingora_error::BError> {
-    let session = &mut connected.session;
-    session.write_request_header(head).await?;
-    if !body.is_empty() {
-        session.write_request_body(body, true).await?;
-    }
-    session.finish_request_body().await
 }
 
 async fn unknown(released: Released, call: &Request, why: &str) -> Stop {

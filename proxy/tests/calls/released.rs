@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 use crate::support::{house, house_of};
-use crate::upstream::{Step, Upstream, answer, ok};
+use crate::upstream::{Recorded, Step, Upstream, answer, ok};
 
 #[tokio::test]
 async fn a_released_call_carries_its_permit_and_the_exact_body() {
@@ -213,4 +213,31 @@ async fn a_pipelined_request_waits_for_its_turn() {
     go_on.notify_one();
     assert_eq!(client.answer().await.text(), "one");
     assert_eq!(client.answer().await.text(), "two");
+}
+
+#[tokio::test]
+async fn what_has_come_of_an_answer_is_delivered_while_the_rest_is_awaited() {
+    const HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n";
+    let next = Arc::new(Notify::new());
+    let steps = {
+        let next = next.clone();
+        move |_: &Recorded| {
+            let wait = || Step::Wait(next.clone());
+            let send = |bytes: &str| Step::Send(bytes.as_bytes().to_vec());
+            vec![send(HEAD), wait(), send("first"), wait(), send("after")]
+        }
+    };
+    let upstream = Upstream::doing(steps).await;
+    let house = house(&upstream).await;
+    // The second time with a request behind it, which must not keep the answer to the first.
+    for behind in [false, true] {
+        let mut client = house.client().await;
+        let request = house.ask("POST", "/api/free", "", "a body");
+        client.send(if behind { request.repeat(2) } else { request }).await;
+        client.until("content-length: 10").await;
+        next.notify_one();
+        client.until("first").await;
+        next.notify_one();
+        client.until("firstafter").await;
+    }
 }
