@@ -21,6 +21,9 @@ const DROPPED: [&str; 9] = [
     "alt-svc",
 ];
 
+/// What only the gate says.
+const OURS: [&str; 3] = ["holdshort-intent", "holdshort-request", "holdshort-replayed"];
+
 /// Makes an upstream's head the agent's.
 ///
 /// # Errors
@@ -35,15 +38,15 @@ pub(crate) fn make_ours(head: &mut ResponseHeader, line: &Line, prefix: &str) ->
         .map(|name| name.trim().to_ascii_lowercase())
         .filter(|name| !name.is_empty() && !matches!(name.as_str(), "close" | "content-length" | "content-type"))
         .collect();
-    for name in DROPPED {
-        head.remove_header(name);
-    }
-    for name in &nominated {
-        head.remove_header(name.as_str());
-    }
-    head.remove_header(&line.permit_header);
-    for name in ["holdshort-intent", "holdshort-request", "holdshort-replayed"] {
-        head.remove_header(name);
+    // Few of them are there: looking at what is there costs less than asking for each.
+    let dropped = |name: &&HeaderName| {
+        DROPPED.contains(&name.as_str())
+            || OURS.contains(&name.as_str())
+            || *name == line.permit_header
+            || nominated.iter().any(|nominated| nominated == name.as_str())
+    };
+    for name in head.headers.keys().filter(dropped).cloned().collect::<Vec<_>>() {
+        head.remove_header(&name);
     }
     if head.headers.contains_key(CONTENT_LENGTH) {
         one_length(head)?;
