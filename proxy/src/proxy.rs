@@ -128,6 +128,10 @@ impl Proxy {
         for listener in self.listeners {
             listeners.spawn(listener.run(stopping.clone()));
         }
+        // Ends with this.
+        let mut sweeping = JoinSet::new();
+        let shared = self.shared.clone();
+        sweeping.spawn(async move { shared.dialer.sweep().await });
         shutdown.await;
         tracing::info!("draining");
         let _ = stop.send(true);

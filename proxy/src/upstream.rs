@@ -26,6 +26,7 @@ use crate::ProxyError;
 
 pub(crate) mod answer;
 pub(crate) mod dial;
+mod idle;
 pub(crate) mod request;
 
 /// How long a resolved name is used before it is asked for again.

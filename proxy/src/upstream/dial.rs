@@ -13,7 +13,8 @@ use pingora_core::upstreams::peer::{HttpPeer, Peer as _};
 use pingora_error::BError;
 use pingora_http::RequestHeader;
 
-use super::Line;
+use super::idle::Idle;
+use super::{IDLE_FOR, Line};
 use crate::joining::Joining;
 
 const POOLED: usize = 512;
@@ -49,8 +50,9 @@ impl Connected {
 }
 
 pub(crate) struct Dialer {
-    /// To upstreams that speak HTTP/1.1 only: all its streams are [`Joining`].
+    /// To upstreams that speak HTTP/1.1 only. All these streams are [`Joining`].
     http1: TransportConnector,
+    idle: Idle,
     /// To those that may speak HTTP/2.
     any: Connector,
     /// Tells fresh connections from each other and from the pooled ones.
@@ -60,7 +62,12 @@ pub(crate) struct Dialer {
 impl Dialer {
     pub(crate) fn new() -> Dialer {
         let options = || Some(ConnectorOptions::new(POOLED));
-        Dialer { http1: TransportConnector::new(options()), any: Connector::new(options()), fresh: AtomicU64::new(1) }
+        Dialer {
+            http1: TransportConnector::new(options()),
+            idle: Idle::default(),
+            any: Connector::new(options()),
+            fresh: AtomicU64::new(1),
+        }
     }
 
     /// A connection from the pool, or a new one that will go there.
@@ -101,11 +108,19 @@ impl Dialer {
         if peer.options.alpn.get_max_http_version() > 1 {
             return Box::pin(self.any.get_http_session(peer)).await.map(|(session, _)| session);
         }
-        let stream = match self.http1.reused_stream(peer).await {
+        let stream = match self.idle.take(peer.reuse_hash()) {
             Some(stream) => stream,
             None => Box::new(Joining::new(Box::pin(self.http1.new_stream(peer)).await?)),
         };
         Ok(HttpSession::H1(Http1::new_with_options(stream, peer)))
+    }
+
+    /// Closes connections now and then that nobody takes any more.
+    pub(crate) async fn sweep(&self) {
+        loop {
+            tokio::time::sleep(IDLE_FOR / 4).await;
+            self.idle.sweep();
+        }
     }
 
     /// The call is over and its answer was read to the end.
@@ -118,7 +133,7 @@ impl Dialer {
             HttpSession::H1(mut session) if Joining::of(session.stream()).is_some() => {
                 session.respect_keepalive();
                 if let Some(stream) = session.reuse().await {
-                    self.http1.release_stream(stream, peer.reuse_hash(), Some(line.idle_for()));
+                    self.idle.put(peer.reuse_hash(), stream);
                 }
             }
             session => self.any.release_http_session(session, &*peer, Some(line.idle_for())).await,
