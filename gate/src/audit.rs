@@ -1,5 +1,7 @@
 //! The audit log: events as the leaves of an RFC 6962 Merkle tree.
 
+use std::fmt::Write as _;
+
 use crate::clock::Timestamp;
 
 pub mod tree;
@@ -33,6 +35,21 @@ pub struct AuditReport {
 /// What a leaf's hash is over: the row's values, one a line, the facts last.
 #[must_use]
 pub fn leaf_text(seq: u64, at: Timestamp, kind: &str, actor: &str, subject: Option<&str>, data: &str) -> String {
-    // No value but the last can hold a line feed, so two rows never read the same.
-    format!("{seq}\n{}\n{kind}\n{actor}\n{}\n{data}", at.0, subject.unwrap_or_default())
+    let mut text = String::new();
+    write_leaf_text(&mut text, seq, at, kind, actor, subject, data);
+    text
+}
+
+/// The same, at the end of a text that is used again.
+pub(crate) fn write_leaf_text(
+    text: &mut String,
+    seq: u64,
+    at: Timestamp,
+    kind: &str,
+    actor: &str,
+    subject: Option<&str>,
+    data: &str,
+) {
+    // No value but the last can hold a line feed, so two rows never read the same. A String takes all that is written.
+    let _ = write!(text, "{seq}\n{}\n{kind}\n{actor}\n{}\n{data}", at.0, subject.unwrap_or_default());
 }

@@ -162,13 +162,19 @@ pub(super) async fn enter(conn: &mut SqliteConnection, entry: &Entry) -> Result<
 }
 
 /// A row that must be unique and is not.
-pub(super) fn taken(error: sqlx::Error) -> StoreError {
+fn taken(error: sqlx::Error) -> StoreError {
     match error.as_database_error() {
-        Some(database) if database.is_unique_violation() && database.message().contains("intents.call") => {
-            StoreError::Taken("the same call")
-        }
-        Some(database) if database.is_unique_violation() => StoreError::Taken("an id"),
+        Some(database) if database.is_unique_violation() => violated(database.message()),
         _ => unavailable(error),
+    }
+}
+
+/// What SQLite's message of a constraint that was violated by a new intent means.
+pub(super) fn violated(message: &str) -> StoreError {
+    match (message.contains("UNIQUE"), message.contains("intents.call")) {
+        (true, true) => StoreError::Taken("the same call"),
+        (true, false) => StoreError::Taken("an id"),
+        (false, _) => StoreError::Broken(message.to_owned()),
     }
 }
 

@@ -24,6 +24,8 @@ pub(super) type Then = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 #[derive(Clone)]
 pub(super) struct Syncer {
     waiting: mpsc::UnboundedSender<Option<Then>>,
+    /// Somebody has asked since the last sync began: the next one covers whatever is committed now.
+    asked: Arc<AtomicBool>,
     broken: Arc<AtomicBool>,
 }
 
@@ -31,11 +33,14 @@ impl Syncer {
     pub(super) fn start(log: PathBuf) -> Syncer {
         let (waiting, mut queue) = mpsc::unbounded_channel::<Option<Then>>();
         let broken = Arc::new(AtomicBool::new(false));
-        let syncer = Syncer { waiting, broken: broken.clone() };
+        let asked = Arc::new(AtomicBool::new(false));
+        let syncer = Syncer { waiting, asked: asked.clone(), broken: broken.clone() };
         tokio::spawn(async move {
             let mut batch = Vec::new();
             while let Some(first) = queue.recv().await {
                 collect(first, &mut queue, &mut batch).await;
+                // Before the sync: who commits from here on asks again.
+                asked.store(false, Ordering::SeqCst);
                 let done = if broken.load(Ordering::Acquire) { Err(distrusted()) } else { sync(log.clone()).await };
                 if let Err(error) = &done
                     && !broken.swap(true, Ordering::AcqRel)
@@ -52,7 +57,9 @@ impl Syncer {
 
     /// Something was committed that is to be durable soon.
     pub(super) fn soon(&self) {
-        let _ = self.waiting.send(None);
+        if !self.asked.swap(true, Ordering::SeqCst) {
+            let _ = self.waiting.send(None);
+        }
     }
 
     /// Something was committed that counts only when it is durable.

@@ -2,7 +2,6 @@
 //! counts only then.
 //!
 //! What policy approves goes in batches ([`super::batch`]); everything else has a transaction of its own.
-//! A batch that fails is tried row by row, so that one bad row fails alone.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -16,10 +15,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::audit::{self, Line};
-use super::batch::{self, Conclusion};
+use super::batch::{Batch, Batches, Conclusion, Written};
 use super::sync::Syncer;
 use super::{PATIENCE, directory, schema, step, unavailable, wal};
-use crate::audit::tree::Tree;
 use crate::clock::Timestamp;
 use crate::deed::{Actor, Deed};
 use crate::directory::Seen;
@@ -34,9 +32,6 @@ const LINGER: Duration = Duration::from_millis(20);
 const DEPTH: usize = 8192;
 /// Between two tries to open the store again.
 const BACKOFF: Duration = Duration::from_millis(250);
-
-/// A count that SQLite never gives.
-const NEVER: i64 = -1;
 
 pub(super) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 
@@ -92,7 +87,7 @@ impl Writer {
         let mut conn = connect(&options).await?;
         schema::migrate(&mut conn).await?;
         let secret = schema::secret(&mut conn).await?;
-        let tree = audit::tree(&mut conn).await?;
+        let batches = Batches::open(&path)?;
         let (jobs, queue) = mpsc::unbounded_channel();
         let waiting = Arc::new(AtomicUsize::new(0));
         let syncer = Syncer::start(wal(&path));
@@ -100,17 +95,18 @@ impl Writer {
             // A file that has gone is not made again: it would be another store.
             options: options.create_if_missing(false),
             conn: Some(conn),
+            batches: Some(batches),
             path,
             secret,
             boot,
-            tree: Some(tree),
             syncer,
             jobs: jobs.downgrade(),
             waiting: waiting.clone(),
             lazy: VecDeque::new(),
             due: Instant::now(),
             opened_at: Instant::now(),
-            version: NEVER,
+            log_end: None,
+            foreign: true,
         };
         tokio::spawn(desk.work(queue));
         Ok((Writer { jobs, waiting }, secret))
@@ -147,12 +143,13 @@ fn closing() -> StoreError {
 
 struct Desk {
     options: SqliteConnectOptions,
+    /// For what has a transaction of its own.
     conn: Option<SqliteConnection>,
+    /// For the rest; away while a batch is written.
+    batches: Option<Batches>,
     path: PathBuf,
     secret: [u8; 32],
     boot: i64,
-    /// As this process wrote it last; `None`: to be looked at.
-    tree: Option<Tree>,
     syncer: Syncer,
     /// The way back to this desk, for what a sync finds out.
     jobs: mpsc::WeakUnboundedSender<Job>,
@@ -161,8 +158,10 @@ struct Desk {
     lazy: VecDeque<Conclusion>,
     due: Instant,
     opened_at: Instant,
-    /// SQLite's count of what other connections committed.
-    version: i64,
+    /// Where the log ended after the last thing this process wrote.
+    log_end: Option<u64>,
+    /// Another process has written since it was asked last, or may have.
+    foreign: bool,
 }
 
 impl Desk {
@@ -181,11 +180,7 @@ impl Desk {
             let (closed, due) = (matches!(next, Next::Closed), matches!(next, Next::Due));
             if let Next::Job(job) = next {
                 self.sort(job, &mut entries, &mut others);
-                while entries.len() + self.lazy.len() < BATCH
-                    && let Ok(job) = queue.try_recv()
-                {
-                    self.sort(job, &mut entries, &mut others);
-                }
+                self.gather(&mut queue, &mut entries, &mut others).await;
             }
             let flush = others.iter().any(|job| matches!(job, Job::Flush { .. }));
             if !entries.is_empty() || due || closed || flush || self.lazy.len() >= BATCH {
@@ -200,6 +195,28 @@ impl Desk {
         }
         if let Some(conn) = self.conn.take() {
             let _ = conn.close().await;
+        }
+    }
+
+    /// Takes what has come. While something comes, whoever else can run goes first: what they hand in rides along.
+    /// Nobody is waited for, so a call that is alone loses nothing.
+    async fn gather(
+        &mut self,
+        queue: &mut mpsc::UnboundedReceiver<Job>,
+        entries: &mut Vec<(Box<Entry>, Reply<Row>)>,
+        others: &mut Vec<Job>,
+    ) {
+        loop {
+            let before = entries.len();
+            tokio::task::yield_now().await;
+            while entries.len() + self.lazy.len() < BATCH
+                && let Ok(job) = queue.try_recv()
+            {
+                self.sort(job, entries, others);
+            }
+            if entries.len() == before || !others.is_empty() {
+                return;
+            }
         }
     }
 
@@ -225,24 +242,58 @@ impl Desk {
     async fn batch(&mut self, entries: &mut Vec<(Box<Entry>, Reply<Row>)>) {
         let started = Instant::now();
         let room = BATCH.saturating_sub(entries.len()).max(1).min(self.lazy.len());
-        let lazy: Vec<Conclusion> = self.lazy.drain(..room).collect();
+        let outcomes: Vec<Conclusion> = self.lazy.drain(..room).collect();
         let (entries, replies): (Vec<_>, Vec<_>) = entries.drain(..).unzip();
-        if entries.is_empty() && lazy.is_empty() {
+        if entries.is_empty() && outcomes.is_empty() {
             return;
         }
-        metrics::histogram!("holdshort_store_batch_size").record(small(entries.len() + lazy.len()));
-        let refs: Vec<&Entry> = entries.iter().map(AsRef::as_ref).collect();
-        match self.write(&refs, &lazy).await {
-            Ok(rows) => {
+        metrics::histogram!("holdshort_store_batch_size").record(small(entries.len() + outcomes.len()));
+        let batch = Arc::new(Batch { entries, outcomes });
+        match self.write(batch.clone()).await {
+            Ok(written) => {
                 self.syncer.soon();
-                for ((entry, reply), row) in entries.into_iter().zip(replies).zip(rows) {
-                    self.entered(&entry, reply, row);
+                self.appended(written.log);
+                for ((entry, reply), row) in batch.entries.iter().zip(replies).zip(written.rows) {
+                    match row {
+                        Ok(row) => self.entered(entry, reply, row),
+                        Err(error) => drop(reply.send(Err(error))),
+                    }
+                }
+                for row in written.late {
+                    // Another process has declared it unknown meanwhile: that stands.
+                    tracing::warn!(intent = %row.id, "an outcome came too late");
                 }
             }
-            Err(error) => self.singly(error, entries, replies, lazy).await,
+            Err(error) => {
+                for reply in replies {
+                    let _ = reply.send(Err(error.clone()));
+                }
+                self.lazy.extend(batch.outcomes.iter().cloned());
+                // They are tried until they are written, not as fast as can be.
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
         }
         self.due = Instant::now() + LINGER;
         metrics::histogram!("holdshort_store_batch_seconds").record(started.elapsed().as_secs_f64());
+    }
+
+    /// On a thread where it may wait for the disk.
+    async fn write(&mut self, batch: Arc<Batch>) -> Result<Written, StoreError> {
+        self.conn().await?;
+        let mut batches = self.batches.take().ok_or_else(closing)?;
+        let boot = self.boot;
+        let done = tokio::task::spawn_blocking(move || (batches.write(boot, &batch), batches)).await;
+        let written = match done {
+            Ok((written, batches)) => {
+                self.batches = Some(batches);
+                written
+            }
+            Err(error) => Err(StoreError::Unavailable(error.to_string())),
+        };
+        if let Err(StoreError::Broken(why)) = &written {
+            tracing::error!(why, "the store is not whole");
+        }
+        self.believed(written)
     }
 
     /// Answers, or undoes what nobody waits for any more.
@@ -274,88 +325,6 @@ impl Desk {
         }));
     }
 
-    /// After a batch has failed: finds out for whom.
-    #[expect(clippy::vec_box, reason = "they came in boxes, and a move of each would be wide")]
-    async fn singly(
-        &mut self,
-        error: StoreError,
-        entries: Vec<Box<Entry>>,
-        replies: Vec<Reply<Row>>,
-        lazy: Vec<Conclusion>,
-    ) {
-        let alone = entries.len() + lazy.len() == 1;
-        let unavailable = matches!(error, StoreError::Unavailable(_));
-        for (entry, reply) in entries.into_iter().zip(replies) {
-            let written = if unavailable || alone { Err(error.clone()) } else { self.write(&[&entry], &[]).await };
-            match written.map(|rows| rows.first().copied()) {
-                Ok(Some(row)) => {
-                    self.syncer.soon();
-                    self.entered(&entry, reply, row);
-                }
-                Ok(None) => drop(reply.send(Err(StoreError::Broken("a batch without its row".to_owned())))),
-                Err(error) => drop(reply.send(Err(error))),
-            }
-        }
-        for conclusion in lazy {
-            let written = if unavailable || alone {
-                Err(error.clone())
-            } else {
-                self.write(&[], std::slice::from_ref(&conclusion)).await
-            };
-            match written {
-                Ok(_) => self.syncer.soon(),
-                Err(StoreError::Unavailable(_)) => self.lazy.push_back(conclusion),
-                // Another process has declared it unknown meanwhile: that stands.
-                Err(error) => tracing::warn!(intent = %conclusion.row.id, %error, "an outcome came too late"),
-            }
-        }
-        if unavailable {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-
-    /// One transaction; where another process wrote meanwhile, once more with the lock taken first.
-    async fn write(&mut self, entries: &[&Entry], lazy: &[Conclusion]) -> Result<Vec<Row>, StoreError> {
-        loop {
-            let guess = self.tree.take();
-            let guessed = guess.is_some();
-            let boot = self.boot;
-            let conn = self.conn().await?;
-            let tree = match guess {
-                Some(tree) => Ok(Some(tree)),
-                None => batch::begin(conn).await,
-            };
-            let written = match tree {
-                Ok(Some(tree)) => batch::write(conn, tree, !guessed, boot, entries, lazy).await,
-                Ok(None) => {
-                    self.forget_connection();
-                    return Err(StoreError::Broken("the tree's size and peaks do not belong together".to_owned()));
-                }
-                Err(error) => Err(error),
-            };
-            let error = match written {
-                Ok((rows, tree)) => {
-                    self.tree = Some(tree);
-                    return Ok(rows);
-                }
-                Err(error) => error,
-            };
-            let moved = error.as_database_error().is_some_and(|error| {
-                error.message().contains("events.seq")
-                    || error.message().contains("intents.n")
-                    || error.is_check_violation()
-            });
-            let rolled_back = sqlx::raw_sql("ROLLBACK").execute(self.conn().await?).await;
-            if let Err(error) = rolled_back {
-                tracing::debug!(%error, "nothing to roll back");
-            }
-            if moved && guessed {
-                continue;
-            }
-            return Err(self.failed(error));
-        }
-    }
-
     async fn one(&mut self, job: Job) {
         match job {
             // Nobody listens any more: was it not begun, it is not written.
@@ -368,7 +337,11 @@ impl Desk {
                     Ok(conn) => step::enter(conn, &entry).await,
                     Err(error) => Err(error),
                 };
-                match self.settled(written) {
+                let written = self.believed(written);
+                if let Ok(row) = &written {
+                    self.appended(events(*row, 1));
+                }
+                match written {
                     Ok(row) if entry.durable => {
                         self.syncer.now(Box::new(move |synced| drop(reply.send(synced.map(|()| row)))));
                     }
@@ -384,7 +357,11 @@ impl Desk {
                     Ok(conn) => step::advance(conn, number, &advance).await,
                     Err(error) => Err(error),
                 };
-                match self.settled(written) {
+                let written = self.believed(written);
+                if let Ok((row, _)) = &written {
+                    self.appended(events(*row, advance.what.len()));
+                }
+                match written {
                     Ok((row, State::Executing { at })) => {
                         self.claimed(row, Event { at, what: not_sent() }, reply, move |row| {
                             (row, State::Executing { at })
@@ -395,15 +372,16 @@ impl Desk {
             }
             Job::Deed { deed, by, at, reply } => {
                 let written = self.deed(&deed, &by, at).await;
+                let written = self.believed(written).map(|place| self.appended((place, place + 1)));
                 self.synced(written, reply);
             }
             Job::Seen { seen, reply } => {
                 let written = self.seen(&seen).await;
-                let _ = reply.send(self.settled(written));
+                let _ = reply.send(self.believed(written));
             }
             Job::Ready { reply } => {
                 let ready = self.ready().await;
-                let _ = reply.send(self.settled(ready));
+                let _ = reply.send(self.believed(ready));
             }
             Job::Sweep { now } => {
                 if let Ok(conn) = self.conn().await
@@ -426,32 +404,38 @@ impl Desk {
     }
 
     /// Answers what counts only once it is on the disk.
-    fn synced<T: Send + 'static>(&mut self, written: Result<T, StoreError>, reply: Reply<T>) {
-        match self.settled(written) {
+    fn synced<T: Send + 'static>(&self, written: Result<T, StoreError>, reply: Reply<T>) {
+        match written {
             Ok(done) => self.syncer.now(Box::new(move |synced| drop(reply.send(synced.map(|()| done))))),
             Err(error) => drop(reply.send(Err(error))),
         }
     }
 
-    /// After a transaction of its own: the log's end is no longer what the last batch left.
-    fn settled<T>(&mut self, written: Result<T, StoreError>) -> Result<T, StoreError> {
-        self.tree = None;
-        if let Err(StoreError::Unavailable(why)) = &written
-            && !why.contains("locked")
-        {
-            self.forget_connection();
+    /// This process has written: was the log's end not where it had left it, another one has, too.
+    fn appended(&mut self, (from, to): (u64, u64)) {
+        self.foreign |= self.log_end.is_none_or(|end| end != from);
+        self.log_end = Some(to);
+    }
+
+    /// Whether the connections are to be believed any more.
+    fn believed<T>(&mut self, written: Result<T, StoreError>) -> Result<T, StoreError> {
+        match &written {
+            Err(StoreError::Unavailable(why)) if !why.contains("locked") => self.forget_connections(),
+            Err(StoreError::Broken(_)) => self.forget_connections(),
+            _ => {}
         }
         written
     }
 
-    async fn deed(&mut self, deed: &Deed, by: &Actor, at: Timestamp) -> Result<(), StoreError> {
+    async fn deed(&mut self, deed: &Deed, by: &Actor, at: Timestamp) -> Result<u64, StoreError> {
         let conn = self.conn().await?;
         let mut tx = conn.begin_with("BEGIN IMMEDIATE").await.map_err(unavailable)?;
         directory::apply(&mut tx, deed, at).await?;
         let (actor, subject, data) = (by.to_string(), deed.subject(), deed.data().to_string());
         let line = Line { at, kind: deed.kind(), actor: &actor, subject: subject.as_deref(), prev: None, data: &data };
-        audit::append(&mut tx, &line).await?;
-        tx.commit().await.map_err(unavailable)
+        let place = audit::append(&mut tx, &line).await?;
+        tx.commit().await.map_err(unavailable)?;
+        Ok(place.cast_unsigned())
     }
 
     async fn seen(&mut self, seen: &Seen) -> Result<(), StoreError> {
@@ -468,15 +452,15 @@ impl Desk {
     }
 
     async fn foreign(&mut self) -> Result<bool, StoreError> {
-        let conn = self.conn().await?;
-        let version: i64 = sqlx::query_scalar("PRAGMA data_version").fetch_one(conn).await.map_err(unavailable)?;
-        Ok(std::mem::replace(&mut self.version, version) != version)
+        let end = audit::tree(self.conn().await?).await?.size();
+        self.appended((end, end));
+        Ok(std::mem::take(&mut self.foreign))
     }
 
-    /// The connection, opened again where the last one was given up.
+    /// The connection for single transactions. Both are opened again where they were given up.
     async fn conn(&mut self) -> Result<&mut SqliteConnection, StoreError> {
         self.syncer.trusted()?;
-        if self.conn.is_none() {
+        if self.conn.is_none() || self.batches.is_none() {
             if self.opened_at.elapsed() < BACKOFF {
                 return Err(StoreError::Unavailable("it failed a moment ago".to_owned()));
             }
@@ -485,31 +469,25 @@ impl Desk {
             if schema::secret(&mut conn).await? != self.secret {
                 return Err(StoreError::Unavailable(format!("{} is another store now", self.path.display())));
             }
-            self.tree = None;
+            self.batches = Some(Batches::open(&self.path)?);
             self.conn = Some(conn);
         }
         self.conn.as_mut().ok_or_else(closing)
     }
 
-    /// What a failed batch means, and whether the connection is to be believed any more.
-    fn failed(&mut self, error: sqlx::Error) -> StoreError {
-        match error.as_database_error() {
-            Some(database) if database.is_unique_violation() => step::taken(error),
-            Some(database) if database.is_check_violation() => StoreError::Stale,
-            Some(database) if database.message().contains("locked") => unavailable(error),
-            _ => {
-                self.forget_connection();
-                unavailable(error)
-            }
-        }
-    }
-
-    fn forget_connection(&mut self) {
-        // Closing it rolls back whatever it had begun.
+    fn forget_connections(&mut self) {
+        // Closing them rolls back whatever was begun.
         self.conn = None;
-        // The next one counts for itself: what others did meanwhile is looked for.
-        self.version = NEVER;
+        self.batches = None;
+        // Nobody looked meanwhile at what others did.
+        self.foreign = true;
     }
+}
+
+/// The places of an intent's last so many events.
+fn events(row: Row, count: usize) -> (u64, u64) {
+    let end = row.last.cast_unsigned() + 1;
+    (end.saturating_sub(count as u64), end)
 }
 
 enum Next {
