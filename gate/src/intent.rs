@@ -68,7 +68,7 @@ impl Intent {
         if let Some(request) = &self.request {
             return request.digest.clone();
         }
-        let (agent, params) = (&self.agent.fingerprint, facts::params_json(&self.params));
+        let (agent, params) = (&self.agent.fingerprint, facts::ParamFacts::of(&self.params));
         let (tier, kind) = (self.risk_tier.as_str(), self.source_type.as_str());
         let said = serde_json::json!([self.project, agent, self.action, tier, kind, params, self.metadata]);
         permit::content_digest(said.to_string().as_bytes())

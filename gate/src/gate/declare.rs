@@ -18,7 +18,7 @@ use crate::approval::quorum;
 use crate::clock::Timestamp;
 use crate::declaration::{Declaration, DeclareError, DeclaredBy, IntentPermit};
 use crate::id::IntentId;
-use crate::intent::facts::{AgentFacts, Facts, RequirementFacts, params_json};
+use crate::intent::facts::{AgentFacts, Facts, ParamFacts, RequirementFacts};
 use crate::intent::{Intent, Resolution, State};
 use crate::refusal::Refusal;
 use crate::store::Entry;
@@ -66,8 +66,7 @@ impl Gate {
             // It is never the same call as another.
             call: None,
             content: None,
-            // Texts and numbers always serialize.
-            facts: serde_json::to_string(&facts).unwrap_or_default(),
+            facts: facts.text(),
             body: None,
             durable: true,
         };
@@ -257,7 +256,7 @@ fn facts<'a>(
         upstream: None,
         route: None,
         policy: decision.policy.as_deref().map(Into::into),
-        params: params_json(&action.params),
+        params: ParamFacts::of(&action.params),
         score: decision.risk.score,
         reasons: decision.risk.reasons.iter().map(|reason| (reason.points, reason.why.as_str().into())).collect(),
         request: None,

@@ -16,7 +16,7 @@ use crate::clock::Timestamp;
 use crate::feed::News;
 use crate::hold::Hold;
 use crate::id::IntentId;
-use crate::intent::facts::{AgentFacts, Facts, RequestFacts, RequirementFacts, params_json};
+use crate::intent::facts::{AgentFacts, Facts, ParamFacts, RequestFacts, RequirementFacts};
 use crate::intent::{Resolution, State};
 use crate::refusal::Refusal;
 use crate::release::{Decided, Released};
@@ -256,8 +256,7 @@ impl Gate {
             fingerprint: call.agent.fingerprint.clone(),
             call: same.map(|same| same.call),
             content: same.and_then(|same| same.content),
-            // Texts and numbers always serialize.
-            facts: serde_json::to_string(&facts).unwrap_or_default(),
+            facts: facts.text(),
             body: whole.then(|| call.request.body.clone()),
             durable: false,
         }
@@ -380,7 +379,7 @@ fn facts<'a>(call: &'a Call, shown: &'a Shown, decision: &'a Decision, state: &S
         upstream: Some(request.upstream.config.name.as_str().into()),
         route: Some(hit.route.as_str().into()),
         policy: decision.policy.as_deref().map(Into::into),
-        params: params_json(&hit.action.params),
+        params: ParamFacts::of(&hit.action.params),
         score: decision.risk.score,
         reasons: decision.risk.reasons.iter().map(|reason| (reason.points, reason.why.as_str().into())).collect(),
         request: Some(RequestFacts {

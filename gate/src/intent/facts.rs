@@ -9,8 +9,8 @@ use std::time::Duration;
 use rules::config::{Excluded, RiskTier, SourceType};
 use rules::decision::{Requirement, Risk, RiskReason, Step};
 use rules::ruleset::{ParamValue, Params};
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value};
 
 use crate::clock::Timestamp;
 use crate::declaration::DeclaredBy;
@@ -18,6 +18,9 @@ use crate::id::AgentId;
 use crate::intent::{IntentAgent, IntentRequest, Resolution, State};
 
 type Text<'a> = Cow<'a, str>;
+
+/// Bytes that most facts fit into.
+const USUAL: usize = 1024;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Facts<'a> {
@@ -57,8 +60,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) route: Option<Text<'a>>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) policy: Option<Text<'a>>,
-    #[serde(skip_serializing_if = "Map::is_empty", default)]
-    pub(crate) params: Map<String, Value>,
+    #[serde(skip_serializing_if = "ParamFacts::is_empty", default)]
+    pub(crate) params: ParamFacts<'a>,
     #[serde(skip_serializing_if = "is_zero", default)]
     pub(crate) score: u8,
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
@@ -169,8 +172,12 @@ impl Facts<'_> {
         self.trace.iter().map(step).collect()
     }
 
-    pub(crate) fn params(&self) -> Params {
-        self.params.iter().map(|(name, value)| (name.clone(), param(value))).collect()
+    /// As the log keeps them.
+    pub(crate) fn text(&self) -> String {
+        let mut text = Vec::with_capacity(USUAL);
+        // Texts and numbers always serialize, and to UTF-8.
+        let _ = serde_json::to_writer(&mut text, self);
+        String::from_utf8(text).unwrap_or_default()
     }
 }
 
@@ -242,25 +249,59 @@ fn excluded(who: Excluded) -> &'static str {
     }
 }
 
-/// Parameters as JSON. Decimals keep their digits.
-pub(crate) fn params_json(params: &Params) -> Map<String, Value> {
-    params.iter().map(|(name, value)| (name.clone(), param_json(value))).collect()
+/// Parameters as the log keeps them: decimals with their digits, and objects marked, so that one that looks
+/// like a decimal is none. Written straight from the parameters, without a tree of values between.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ParamFacts<'a>(Cow<'a, Params>);
+
+impl<'a> ParamFacts<'a> {
+    pub(crate) fn of(params: &'a Params) -> ParamFacts<'a> {
+        ParamFacts(Cow::Borrowed(params))
+    }
+
+    pub(crate) fn read(&self) -> Params {
+        Params::clone(&self.0)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
-fn param_json(value: &ParamValue) -> Value {
-    match value {
-        ParamValue::Null => Value::Null,
-        ParamValue::Bool(value) => Value::Bool(*value),
-        ParamValue::Integer(value) => (*value).into(),
-        ParamValue::Decimal(value) => json!({ "decimal": value.to_string() }),
-        ParamValue::String(value) => value.as_str().into(),
-        ParamValue::List(values) => values.iter().map(param_json).collect(),
-        ParamValue::Object(fields) => {
-            // A marker keeps an object that looks like a decimal apart from one.
-            let fields: Map<String, Value> =
-                fields.iter().map(|(name, value)| (name.clone(), param_json(value))).collect();
-            json!({ "object": fields })
+impl Serialize for ParamFacts<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map(self.0.iter().map(|(name, value)| (name, ParamText(value))))
+    }
+}
+
+impl<'de> Deserialize<'de> for ParamFacts<'_> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let values = Map::<String, Value>::deserialize(from)?;
+        Ok(ParamFacts(Cow::Owned(values.iter().map(|(name, value)| (name.clone(), param(value))).collect())))
+    }
+}
+
+struct ParamText<'a>(&'a ParamValue);
+
+impl Serialize for ParamText<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            ParamValue::Null => to.serialize_unit(),
+            ParamValue::Bool(value) => to.serialize_bool(*value),
+            ParamValue::Integer(value) => to.serialize_i64(*value),
+            ParamValue::Decimal(value) => to.collect_map([("decimal", value.to_string())]),
+            ParamValue::String(value) => to.serialize_str(value),
+            ParamValue::List(values) => to.collect_seq(values.iter().map(ParamText)),
+            ParamValue::Object(fields) => to.collect_map([("object", FieldsText(fields))]),
         }
+    }
+}
+
+struct FieldsText<'a>(&'a [(String, ParamValue)]);
+
+impl Serialize for FieldsText<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map(self.0.iter().map(|(name, value)| (name, ParamText(value))))
     }
 }
 
