@@ -62,11 +62,13 @@ CREATE TABLE intents (
     ELSE 0 END)
 ) STRICT;
 
-CREATE INDEX intents_open ON intents (state) WHERE state IN ('pending', 'approved', 'executing');
+-- Written out, not `IN`: for a list SQLite makes and drops a table each time it tests the condition.
+CREATE INDEX intents_open ON intents (state) WHERE state = 'pending' OR state = 'approved' OR state = 'executing';
 CREATE INDEX intents_rare ON intents (state, n) WHERE state NOT IN ('executing', 'executed');
 CREATE INDEX intents_call ON intents (call, n) WHERE call IS NOT NULL;
 -- At most one open intent per same call.
-CREATE UNIQUE INDEX intents_one_open ON intents (call) WHERE call IS NOT NULL AND state IN ('pending', 'approved', 'executing');
+CREATE UNIQUE INDEX intents_one_open ON intents (call)
+  WHERE call IS NOT NULL AND (state = 'pending' OR state = 'approved' OR state = 'executing');
 
 -- The bodies that people are shown.
 CREATE TABLE bodies (n INTEGER PRIMARY KEY REFERENCES intents (n), body BLOB NOT NULL) STRICT;

@@ -219,7 +219,8 @@ async fn every_statement_of_a_call_and_of_a_start_finds_its_rows_by_an_index() {
     let path = folder.path().join("plan.db");
     drop(SqliteStore::open(&path).await.unwrap());
     let mut conn = SqliteConnection::connect(&format!("sqlite:{}", path.display())).await.unwrap();
-    const OPEN: &str = "state IN ('pending', 'approved', 'executing')";
+    const OPEN: &str = "(state = 'pending' OR state = 'approved' OR state = 'executing')";
+    let of_i = OPEN.replace("state", "i.state");
     let open = |rest: &str| format!("SELECT id, boot, releases_at, expires_at FROM intents WHERE {OPEN} AND {rest}");
     let listed = |which: &str| {
         format!(
@@ -228,10 +229,10 @@ async fn every_statement_of_a_call_and_of_a_start_finds_its_rows_by_an_index() {
     };
     for sql in [
         open("state <> 'executing'"),
-        open("state = 'executing'"),
+        "SELECT id, boot FROM intents WHERE state = 'executing'".to_owned(),
         listed(""),
-        listed(&format!("AND i.{OPEN} AND i.state IN ('pending')")),
-        listed(&format!("AND i.{OPEN} AND i.state IN ('pending', 'approved')")),
+        listed(&format!("AND {of_i} AND i.state IN ('pending')")),
+        listed(&format!("AND {of_i} AND i.state IN ('pending', 'approved')")),
         listed("AND i.state NOT IN ('executing', 'executed') AND i.state IN ('denied', 'expired')"),
         "SELECT i.n, e.data FROM intents i JOIN events e ON e.seq = i.n WHERE i.call = ?1 ORDER BY i.n DESC LIMIT 1".to_owned(),
         "SELECT i.n, b.body FROM intents i JOIN events e ON e.seq = i.n LEFT JOIN bodies b ON b.n = i.n WHERE i.id = ?1".to_owned(),

@@ -202,7 +202,7 @@ pub(super) async fn page(pool: &SqlitePool, filter: &IntentFilter) -> Result<Pag
         (false, true) => return Ok(Page { items: Vec::new(), next: None }),
         (false, false) => {
             let index = if chosen.iter().all(|state| ["pending", "approved", "executing"].contains(state)) {
-                "AND i.state IN ('pending', 'approved', 'executing')"
+                "AND (i.state = 'pending' OR i.state = 'approved' OR i.state = 'executing')"
             } else if !chosen.iter().any(|state| ["executing", "executed"].contains(state)) {
                 "AND i.state NOT IN ('executing', 'executed')"
             } else {
@@ -246,9 +246,8 @@ const STATES: [&str; 10] = [
 
 /// SQLite takes a partial index only where its condition stands in the statement word for word.
 pub(super) const WAITING: &str = "SELECT id, releases_at, expires_at, project, fingerprint FROM intents \
-    WHERE state IN ('pending', 'approved', 'executing') AND state <> 'executing'";
-pub(super) const EXECUTING: &str = "SELECT id, boot FROM intents \
-    WHERE state IN ('pending', 'approved', 'executing') AND state = 'executing'";
+    WHERE (state = 'pending' OR state = 'approved' OR state = 'executing') AND state <> 'executing'";
+pub(super) const EXECUTING: &str = "SELECT id, boot FROM intents WHERE state = 'executing'";
 
 pub(super) async fn waiting(pool: &SqlitePool) -> Result<Vec<Waiting>, StoreError> {
     let rows = sqlx::query(WAITING);
