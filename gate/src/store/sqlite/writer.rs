@@ -509,3 +509,6 @@ async fn connect(options: &SqliteConnectOptions) -> Result<SqliteConnection, Sto
 fn small(count: usize) -> f64 {
     count as f64
 }
+
+#[cfg(test)]
+mod tests;
