@@ -17,7 +17,7 @@ use pingora_core::protocols::tls::CaType;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::utils::tls::{WrappedX509, parse_x509};
 use rules::Ruleset;
-use rules::config::{self, Protocol};
+use rules::config::{self, Forwarding, Protocol};
 use rules::request::Reading;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -42,6 +42,7 @@ pub(crate) struct Line {
     pub(crate) tls: bool,
     pub(crate) mcp: bool,
     pub(crate) preserve_host: bool,
+    pub(crate) forwarding: Vec<Forwarding>,
     /// `Host` unless the agent's own is preserved.
     pub(crate) host: HeaderValue,
     pub(crate) set: Vec<(HeaderName, HeaderValue)>,
@@ -127,6 +128,7 @@ impl Line {
             tls: url.tls,
             mcp: upstream.protocol == Protocol::Mcp,
             preserve_host: upstream.preserve_host,
+            forwarding: upstream.forwarding.clone(),
             origin: format!("{}://{host}", if url.tls { "https" } else { "http" }),
             host: HeaderValue::from_str(&host).map_err(|_| wrong("its host cannot stand in a header".to_owned()))?,
             set,

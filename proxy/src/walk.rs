@@ -8,6 +8,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use gate::unmatched::TOOL_CALL;
 use gate::{Agent, Call, IntentId, RefusedCall, StoredAnswer, Submitted, Timestamp, Unrouted};
+use ipnet::IpNet;
 use pingora_core::protocols::http::ServerSession;
 use pingora_error::{BError, Error, ErrorType};
 use pingora_http::ResponseHeader;
@@ -202,7 +203,8 @@ async fn ask(
             return Err(Stop::NoRoute);
         }
     }
-    let came = Came::of(session);
+    let came = Came::of(session, &rules.config().proxy.trusted_proxies);
+    head.client = came.client;
     let whole = match rules.body_need(&mounted, &head) {
         BodyNeed::Whole(limit) => body::read(session, &head, limit).await?,
         // The head tells all: it passes, or it has no route.
@@ -278,10 +280,12 @@ struct Came {
 }
 
 impl Came {
-    fn of(session: &ServerSession) -> Came {
-        let client: Option<&SocketAddr> = session.client_addr().and_then(|address| address.as_inet());
+    /// `trusted`: proxies whose word on where a call came from is taken.
+    fn of(session: &ServerSession, trusted: &[IpNet]) -> Came {
+        let peer: Option<&SocketAddr> = session.client_addr().and_then(|address| address.as_inet());
+        let said = || session.req_header().headers.get_all("x-forwarded-for").iter().map(http::HeaderValue::as_bytes);
         Came {
-            client: client.map(|address| address.ip().to_canonical()),
+            client: peer.map(|peer| rules::request::client(peer.ip(), &said().collect::<Vec<_>>(), trusted)),
             tls: session.digest().is_some_and(|digest| digest.ssl_digest.is_some()),
         }
     }

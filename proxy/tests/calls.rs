@@ -36,3 +36,5 @@ mod tls;
 mod upgrades;
 #[path = "calls/upstream.rs"]
 mod upstream;
+#[path = "calls/where_from.rs"]
+mod where_from;

@@ -24,6 +24,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use indexmap::IndexMap;
+use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -67,6 +68,8 @@ pub struct Proxy {
     pub tls: Option<TlsFiles>,
     /// Calls without a key: `reject` (default) or `allow` (they become the agent `anonymous`).
     pub anonymous: Anonymous,
+    /// Whose `X-Forwarded-For` is believed. Nobody's by default.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
@@ -292,6 +295,8 @@ pub struct Upstream {
     pub headers_set: IndexMap<String, Secret>,
     /// Globs of header names taken off before that.
     pub headers_remove: Vec<String>,
+    /// What is said to it of where calls came from.
+    pub forwarding: Vec<Forwarding>,
     /// `preserve_host: true` sends the agent's Host on; default is the upstream's own.
     pub preserve_host: bool,
     /// HTTP/2 to the upstream (prior knowledge without TLS, ALPN with it).
@@ -363,6 +368,19 @@ pub enum Unmatched {
     Pass,
 }
 
+/// A header, or a family of them, that tells an upstream where a call came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Forwarding {
+    /// `X-Forwarded-For`, `-Proto`, `-Host` and `-Prefix`.
+    #[default]
+    XForwarded,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
+    /// `Via` (RFC 9110 section 7.6.3).
+    Via,
+}
+
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Paths {
     pub case_insensitive: bool,
@@ -397,6 +415,8 @@ pub struct Match {
     /// Name to the glob that exactly one occurrence must match.
     pub query: IndexMap<String, String>,
     pub headers: IndexMap<String, String>,
+    /// Networks in which the client's address must be; none is any.
+    pub client: Vec<IpNet>,
     /// JSON pointer to the value wanted (a string is a glob over the string).
     pub body: IndexMap<String, serde_json::Value>,
     pub form: IndexMap<String, String>,

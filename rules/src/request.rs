@@ -6,12 +6,14 @@
 //!
 //! INVARIANT: reading a head that was built from a canonical head gives the same head again.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use crate::ruleset::Upstream;
 
+mod client;
 mod content;
 mod digest;
 pub mod form;
@@ -28,6 +30,8 @@ mod target;
 pub mod wire;
 
 pub(crate) use headers::reaches_rules;
+
+pub use client::client;
 
 /// What cannot be accepted, and where it is. Nothing of it was forwarded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -100,6 +104,8 @@ pub struct Head {
     /// An upgrade was asked for (`websocket`...); refused unless the route allows it.
     pub upgrade: Option<String>,
     pub body_framing: BodyFraming,
+    /// Whose address the call has; the listener fills it in.
+    pub client: Option<IpAddr>,
 }
 
 impl Head {

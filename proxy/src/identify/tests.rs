@@ -18,6 +18,7 @@ fn head(path: &str, headers: &[(&str, String)]) -> Head {
         expects_continue: false,
         upgrade: None,
         body_framing: BodyFraming::None,
+        client: None,
     }
 }
 

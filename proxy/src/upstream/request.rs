@@ -7,10 +7,11 @@
 use std::net::IpAddr;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, FORWARDED, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING, VIA};
 use pingora_error::BError;
 use pingora_http::RequestHeader;
-use rules::request::{BodyFraming, Head};
+use rules::config::Forwarding;
+use rules::request::{BodyFraming, Head, HttpVersion};
 
 use super::Line;
 
@@ -63,14 +64,8 @@ pub(crate) fn build(
             request.append_header(name, value)?;
         }
     }
-    if let Some(client) = from.client {
-        request.insert_header(FORWARDED_FOR.clone(), client.to_string())?;
-    }
-    request
-        .insert_header(FORWARDED_PROTO.clone(), HeaderValue::from_static(if from.tls { "https" } else { "http" }))?;
-    request.insert_header(FORWARDED_HOST.clone(), head.host.as_str())?;
-    if !from.prefix.is_empty() {
-        request.insert_header(FORWARDED_PREFIX.clone(), from.prefix)?;
+    for header in &line.forwarding {
+        say_where_from(&mut request, *header, head, from)?;
     }
     if let Some(proof) = proof {
         request.insert_header(CONTENT_DIGEST.clone(), proof.content_digest)?;
@@ -90,6 +85,40 @@ pub(crate) fn build(
         BodyFraming::Open => request.insert_header(TRANSFER_ENCODING, HeaderValue::from_static("chunked"))?,
     }
     Ok(Box::new(request))
+}
+
+/// Where the call came from, in the words that this upstream wants.
+fn say_where_from(request: &mut RequestHeader, header: Forwarding, head: &Head, from: From<'_>) -> Result<(), BError> {
+    let proto = if from.tls { "https" } else { "http" };
+    match header {
+        Forwarding::XForwarded => {
+            if let Some(client) = from.client {
+                request.insert_header(FORWARDED_FOR.clone(), client.to_string())?;
+            }
+            request.insert_header(FORWARDED_PROTO.clone(), HeaderValue::from_static(proto))?;
+            request.insert_header(FORWARDED_HOST.clone(), head.host.as_str())?;
+            if !from.prefix.is_empty() {
+                request.insert_header(FORWARDED_PREFIX.clone(), from.prefix)?;
+            }
+        }
+        Forwarding::Forwarded => {
+            let client = match from.client {
+                Some(IpAddr::V4(address)) => address.to_string(),
+                Some(IpAddr::V6(address)) => format!("\"[{address}]\""),
+                None => "unknown".to_owned(),
+            };
+            request.insert_header(FORWARDED, format!("for={client};host=\"{}\";proto={proto}", head.host))?;
+        }
+        Forwarding::Via => {
+            let received = match head.version {
+                HttpVersion::Http10 => "1.0 holdshort",
+                HttpVersion::Http11 => "1.1 holdshort",
+                HttpVersion::Http2 => "2.0 holdshort",
+            };
+            request.insert_header(VIA, HeaderValue::from_static(received))?;
+        }
+    }
+    Ok(())
 }
 
 /// HTTP/2 has no `Host` and no `Transfer-Encoding`; it has an authority and a scheme.

@@ -23,6 +23,7 @@ fn upstream() -> config::Upstream {
         headers_remove: vec!["impersonate-*".into(), "cookie".into()],
         preserve_host: false,
         http2: false,
+        forwarding: vec![config::Forwarding::XForwarded],
         tls: UpstreamTls::default(),
         connect_timeout: std::time::Duration::from_secs(1),
         read_timeout: std::time::Duration::from_secs(1),
@@ -51,6 +52,7 @@ fn head(headers: &[(&str, &str)]) -> Head {
         expects_continue: true,
         upgrade: None,
         body_framing: BodyFraming::Open,
+        client: None,
     }
 }
 

@@ -208,6 +208,10 @@ fn bytes(size: u64) -> String {
 }
 
 /// The texts of a key that takes one or a list.
+fn networks(given: Option<&raw::OneOrMany<At<raw::Network>>>) -> Vec<ipnet::IpNet> {
+    given.into_iter().flat_map(|many| many.as_slice()).map(|at| at.value.0).collect()
+}
+
 fn texts(given: Option<raw::OneOrMany<At<String>>>) -> Vec<At<String>> {
     match given {
         None => Vec::new(),

@@ -18,7 +18,7 @@ pub(super) use people::{Agent, Project, Projects, Unregistered};
 pub(super) use policy::{AnySource, AnyTier, Approvals, Confirm, Policy, Schedule, Tier, Tiers};
 pub(super) use route::{GraphQl, Match, Mcp, Param, Route, RouteMatch};
 pub(super) use upstream::{Case, Headers, Listen, Slash, Upgrade, Upstream, UpstreamTls};
-pub(super) use values::{At, Duration, Named, OneOrMany, Size};
+pub(super) use values::{At, Duration, Named, Network, OneOrMany, Size};
 
 /// Configuration of a Holdshort gate: one file, or a folder of such files that are merged.
 ///

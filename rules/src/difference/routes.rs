@@ -55,7 +55,7 @@ fn matched(matches: &[Match]) -> String {
 
 fn one_match(given: &Match) -> String {
     // Taken apart whole: a kind of condition that is added to matches must be compared here, too.
-    let Match { method, path, query, headers, body, form, graphql, mcp } = given;
+    let Match { method, path, query, headers, body, form, graphql, mcp, client } = given;
     let mut text = String::new();
     if let Some(mcp) = mcp {
         text = format!("tool {}", mcp.tool.as_deref().unwrap_or("*"));
@@ -76,6 +76,9 @@ fn one_match(given: &Match) -> String {
         for (name, value) in named {
             text = format!("{text} {kind} {name}={value}");
         }
+    }
+    for network in client {
+        text = format!("{text} client {network}");
     }
     for (pointer, value) in body {
         text = format!("{text} body {pointer}={value}");

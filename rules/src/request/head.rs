@@ -39,6 +39,7 @@ impl Head {
             expects_continue,
             upgrade: sorted.upgrade.map(str::to_ascii_lowercase),
             body_framing,
+            client: None,
         })
     }
 }

@@ -94,7 +94,6 @@ fn treatment(name: &str) -> Treatment {
         | "x-remote-addr"
         | "x-remote-user"
         | "remote-user"
-        | "x-rewrite-url"
         | "x-accel-redirect"
         | "x-sendfile"
         | "max-forwards"
@@ -127,6 +126,7 @@ fn treatment(name: &str) -> Treatment {
         | "repr-digest" => KeepOne,
         _ if name.starts_with("x-forwarded-")
             || name.starts_with("x-original-")
+            || name.starts_with("x-rewrite-")
             || name.starts_with("x-envoy-")
             || name.starts_with("x-middleware-") =>
         {

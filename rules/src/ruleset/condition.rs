@@ -245,7 +245,7 @@ struct Reader {
     depth: usize,
 }
 
-const REQUEST: [&str; 5] = ["method", "path", "query", "host", "headers"];
+const REQUEST: [&str; 6] = ["method", "path", "query", "host", "headers", "client"];
 const AGENT: [&str; 6] = ["name", "fingerprint", "project", "trust", "framework", "owner"];
 const RISK: [&str; 2] = ["tier", "score"];
 
@@ -467,6 +467,7 @@ fn field_of(request: &Request, field: &str) -> Value {
         "path" => Value::from(request.path.as_str()),
         "query" => Value::from(request.head.query.as_deref().unwrap_or_default()),
         "host" => Value::from(request.head.host.as_str()),
+        "client" => Value::from(request.head.client.map(|client| client.to_string()).unwrap_or_default()),
         // A header that came twice, or is not text, has no one value: it is not there.
         "headers" => {
             let headers = &request.head.headers;

@@ -7,6 +7,8 @@ use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::fmt;
 
+use ipnet::IpNet;
+
 use super::glob::Glob;
 use super::params::{self, ParamRule, Source};
 use super::path::{self, Narrows, Template};
@@ -69,6 +71,8 @@ pub(super) struct Rule {
 enum Named {
     Query(String, Glob),
     Header(String, Glob),
+    /// One of these networks.
+    Client(Vec<IpNet>),
 }
 
 #[derive(Debug)]
@@ -112,6 +116,7 @@ pub(super) struct Rank {
 enum Miss<'a> {
     Query(&'a str),
     Header(&'a str),
+    Client,
     Body(&'a Pointer),
     Form(&'a str),
     Operation,
@@ -126,6 +131,7 @@ impl fmt::Display for Miss<'_> {
         match self {
             Miss::Query(name) => write!(f, "query {name} differs"),
             Miss::Header(name) => write!(f, "header {name} differs"),
+            Miss::Client => f.write_str("another client address"),
             Miss::Body(pointer) => write!(f, "body at {pointer} differs"),
             Miss::Form(name) => write!(f, "form {name} differs"),
             Miss::Operation => f.write_str("another operation"),
@@ -377,6 +383,7 @@ impl Rule {
         let glob = |(name, glob): (&String, &String)| (name.clone(), Glob::compile(glob));
         let query = given.query.iter().map(glob).map(|(name, glob)| Named::Query(name, glob));
         let headers = given.headers.iter().map(glob).map(|(name, glob)| Named::Header(name.to_ascii_lowercase(), glob));
+        let client = (!given.client.is_empty()).then(|| Named::Client(given.client.clone()));
         let mut body = Vec::with_capacity(given.body.len());
         for (pointer, value) in &given.body {
             let wanted = match value {
@@ -400,7 +407,7 @@ impl Rule {
             name: name_of(given),
             method: given.method.clone(),
             template,
-            head: query.chain(headers).collect(),
+            head: query.chain(headers).chain(client).collect(),
             body,
             form: given.form.iter().map(glob).collect(),
             graphql,
@@ -481,6 +488,13 @@ impl Rule {
             let (value, glob, miss) = match named {
                 Named::Query(name, glob) => (view.query(name)?, glob, Miss::Query(name)),
                 Named::Header(name, glob) => (view.header(name)?, glob, Miss::Header(name)),
+                Named::Client(networks) => {
+                    let is_there = |client| networks.iter().any(|network| network.contains(&client));
+                    if !view.head.client.is_some_and(is_there) {
+                        return Ok(Some(Miss::Client));
+                    }
+                    continue;
+                }
             };
             if !value.is_some_and(|value| glob.matches(value)) {
                 return Ok(Some(miss));

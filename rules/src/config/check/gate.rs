@@ -62,6 +62,7 @@ impl Checker<'_> {
             listen,
             tls: raw.tls.map(|at| self.tls(at)),
             anonymous: raw.anonymous.map(|at| at.value).unwrap_or_default(),
+            trusted_proxies: super::networks(raw.trusted_proxies.as_ref()),
         }
     }
 

@@ -167,6 +167,7 @@ impl Checker<'_> {
             path: None,
             query: named(raw.query.as_ref(), |name| name.to_owned()),
             headers: self.header_conditions(raw.headers.as_ref()),
+            client: super::networks(raw.client.as_ref()),
             body,
             form: named(raw.form.as_ref(), |name| name.to_owned()),
             graphql: raw.graphql.as_ref().map(|at| self.graphql(at, protocol)),
@@ -176,6 +177,7 @@ impl Checker<'_> {
             || raw.path.is_some()
             || base.mcp.is_some()
             || base.graphql.is_some()
+            || !base.client.is_empty()
             || !(base.query.is_empty() && base.headers.is_empty() && base.body.is_empty() && base.form.is_empty());
         if !given || methods.is_empty() || paths.is_empty() {
             self.error("empty-match", mark, "this match has no condition", Some("write `/**` to match everything"));

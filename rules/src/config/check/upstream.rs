@@ -9,7 +9,8 @@ use super::{Checker, is_token, texts};
 use crate::config::node::{Mark, shortened};
 use crate::config::raw::{self, At, Named, OneOrMany};
 use crate::config::{
-    AgentEntry, Paths, Permit, RiskTier, Secret, Unmatched, Upstream, UpstreamListener, UpstreamTls, UpstreamUrl,
+    AgentEntry, Forwarding, Paths, Permit, RiskTier, Secret, Unmatched, Upstream, UpstreamListener, UpstreamTls,
+    UpstreamUrl,
 };
 
 /// What stands around the upstreams.
@@ -108,6 +109,10 @@ impl Checker<'_> {
             projects,
             headers_set,
             headers_remove,
+            forwarding: match raw.forwarding {
+                None => vec![Forwarding::XForwarded],
+                Some(many) => many.as_slice().iter().map(|at| at.value).collect(),
+            },
             preserve_host: raw.preserve_host.is_some_and(|at| at.value),
             http2: raw.http2.is_some_and(|at| at.value),
             tls,

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::values::{Address, At, Duration, OneOrMany, Origin, Size};
+use super::values::{Address, At, Duration, Network, OneOrMany, Origin, Size};
 use crate::config::{Anonymous, PermitAlgorithm};
 
 /// Where agents reach the gate.
@@ -16,6 +16,9 @@ pub(in crate::config) struct Proxy {
     pub(in crate::config) tls: Option<At<Tls>>,
     /// Calls without a key: `reject` (the default, 401), or `allow`: they become the agent `anonymous`.
     pub(in crate::config) anonymous: Option<At<Anonymous>>,
+    /// Proxies in front of the gate, as addresses or networks: their `X-Forwarded-For` says where a call came from.
+    /// Default: none, and the header counts for nothing.
+    pub(in crate::config) trusted_proxies: Option<OneOrMany<At<Network>>>,
 }
 
 /// A certificate chain and its key, as PEM files relative to the folder of the configuration.

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::gate::Hold;
 use super::upstream::Upgrade;
-use super::values::{At, Named, OneOrMany, Plain, Source};
+use super::values::{At, Named, Network, OneOrMany, Plain, Source};
 use crate::config::{Operation, ParamType, RiskTier};
 
 /// A rule: these requests are this action.
@@ -61,6 +61,8 @@ pub(in crate::config) struct Match {
     pub(in crate::config) query: Option<At<Named<Plain>>>,
     /// Headers: name to the glob that its one occurrence must match.
     pub(in crate::config) headers: Option<At<Named<Plain>>>,
+    /// Address or network of the client (`10.0.0.0/8`), or a list of such.
+    pub(in crate::config) client: Option<OneOrMany<At<Network>>>,
     /// JSON body: pointer (`/customer/id`) to the value wanted; a text is a glob.
     #[schemars(with = "Option<std::collections::BTreeMap<String, Scalar>>")]
     pub(in crate::config) body: Option<At<Named<serde_json::Value>>>,

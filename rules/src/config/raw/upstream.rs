@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::gate::Hold;
 use super::route::Route;
 use super::values::{Address, At, Duration, Named, OneOrMany, Plain, Size, WebUrl};
-use crate::config::{Protocol, Unmatched};
+use crate::config::{Forwarding, Protocol, Unmatched};
 
 /// A service behind the gate. At least one of `at`, `host` and `listen` says how agents reach it.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -30,6 +30,9 @@ pub(in crate::config) struct Upstream {
     pub(in crate::config) projects: Option<OneOrMany<At<String>>>,
     /// Headers changed on every request to it, last of all. Their values are masked wherever they would be shown.
     pub(in crate::config) headers: Option<At<Headers>>,
+    /// What it is told of where calls came from, in place of anything the agent says: `x_forwarded` (default:
+    /// `X-Forwarded-For`, `-Proto`, `-Host`, `-Prefix`), `forwarded` (RFC 7239), `via`; one, a list, or `[]` for nothing.
+    pub(in crate::config) forwarding: Option<OneOrMany<At<Forwarding>>>,
     /// `true`: send the agent's own Host on. Default `false`: the Host is that of `url`.
     pub(in crate::config) preserve_host: Option<At<bool>>,
     /// `true`: HTTP/2 to the upstream, by ALPN with TLS and by prior knowledge without. Default `false`.

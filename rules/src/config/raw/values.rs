@@ -15,7 +15,7 @@ use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 
 pub(in crate::config) use duration::Duration;
 pub(in crate::config) use size::Size;
-pub(in crate::config) use text::{Address, Origin, Plain, Source, WebUrl, pointer};
+pub(in crate::config) use text::{Address, Network, Origin, Plain, Source, WebUrl, pointer};
 pub(in crate::config) use window::Window;
 
 use crate::config::node::Mark;

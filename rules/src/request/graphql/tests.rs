@@ -17,6 +17,7 @@ fn head(method: &str, query: Option<&str>) -> Head {
         expects_continue: false,
         upgrade: None,
         body_framing: BodyFraming::None,
+        client: None,
     }
 }
 

@@ -14,6 +14,7 @@ fn head(headers: &[(&str, &str)]) -> Head {
         expects_continue: false,
         upgrade: None,
         body_framing: BodyFraming::None,
+        client: None,
     }
 }
 

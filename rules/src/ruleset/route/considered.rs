@@ -91,6 +91,10 @@ impl Miss<'_> {
             // What may be a key is not shown.
             Miss::Header("authorization" | "cookie" | "proxy-authorization" | "x-api-key") => self.to_string(),
             Miss::Header(name) => found(format!("header {name}"), view.header(name)?),
+            Miss::Client => {
+                let client = view.head.client.map(|client| client.to_string());
+                found("client address".to_owned(), client.as_deref())
+            }
             Miss::Body(pointer) => {
                 let value = view.body(pointer)?.map(|value| value.to_string());
                 found(format!("body at {pointer}"), value.as_deref())

@@ -102,6 +102,9 @@ impl Rule {
             other.head.iter().any(|theirs| match (named, theirs) {
                 (Named::Query(name, glob), Named::Query(theirs, other))
                 | (Named::Header(name, glob), Named::Header(theirs, other)) => name == theirs && glob.covers(other),
+                (Named::Client(mine), Named::Client(theirs)) => {
+                    theirs.iter().all(|network| mine.iter().any(|wider| wider.contains(network)))
+                }
                 _ => false,
             })
         };
@@ -158,6 +161,9 @@ impl Rule {
             other.head.iter().any(|theirs| match (named, theirs) {
                 (Named::Query(name, glob), Named::Query(theirs, other))
                 | (Named::Header(name, glob), Named::Header(theirs, other)) => name == theirs && !glob.overlaps(other),
+                (Named::Client(mine), Named::Client(theirs)) => {
+                    !mine.iter().any(|one| theirs.iter().any(|other| one.contains(other) || other.contains(one)))
+                }
                 _ => false,
             })
         });

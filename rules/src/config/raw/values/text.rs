@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 use std::fmt::Formatter;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use ipnet::IpNet;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
@@ -55,6 +56,26 @@ words!(
         })
     },
     { "type": "string", "description": "IP address and port: `127.0.0.1:8080`, `0.0.0.0:8080`, `[::1]:8080`" }
+);
+
+/// An address, or a network in CIDR notation.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(in crate::config) struct Network(pub(in crate::config) IpNet);
+
+words!(
+    Network,
+    |text| {
+        let text = text.trim();
+        let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+        match network {
+            Ok(network) if network.addr() == network.network() => Ok(Network(network)),
+            _ => Err(
+                "expected an address or a network such as `10.0.0.0/8`\n\
+                 the bits behind the prefix are zero: `10.0.0.0/8`, not `10.1.2.3/8`"
+            ),
+        }
+    },
+    { "type": "string", "description": "IP address or network: `192.0.2.1`, `10.0.0.0/8`, `fd00::/8`" }
 );
 
 /// Scheme, host and port of a web page of ours.
