@@ -138,7 +138,11 @@ fn a_small_refund_passes_and_a_large_one_waits_for_finance() {
     assert_eq!(
         decision.trace.iter().map(|step| (step.what.as_str(), step.matched, step.detail.as_str())).collect::<Vec<_>>(),
         [
-            ("policy small refunds", false, "its condition is false"),
+            (
+                "policy small refunds",
+                false,
+                "`params.amount > 0 && params.amount <= 100` is false: params.amount is 125000"
+            ),
             ("policy refunds need finance", true, "require_approval")
         ]
     );
