@@ -18,9 +18,6 @@ pub(super) struct Target {
 }
 
 pub(super) fn read(raw: &[u8]) -> Result<Target, Malformed> {
-    if raw == b"*" {
-        return Err(Malformed::bad("the asterisk target is not accepted", PLACE));
-    }
     let (authority, rest) = split_authority(raw)?;
     let (path, query) = match rest.iter().position(|byte| *byte == b'?') {
         Some(at) => {
@@ -33,9 +30,18 @@ pub(super) fn read(raw: &[u8]) -> Result<Target, Malformed> {
     Ok(Target { authority, path: read_path(path)?, query: query.map(read_query).transpose()? })
 }
 
+/// The host, with its port, that a target names which is no path.
+pub(super) fn authority(raw: &[u8]) -> Result<String, Malformed> {
+    let (authority, _) = split_authority(raw)?;
+    authority.ok_or_else(|| Malformed::bad("it names no host", PLACE))
+}
+
 fn split_authority(raw: &[u8]) -> Result<(Option<String>, &[u8]), Malformed> {
     if raw.first() == Some(&b'/') {
         return Ok((None, raw));
+    }
+    if raw == b"*" {
+        return Err(Malformed::bad("the asterisk target is not accepted", PLACE));
     }
     let scheme = [b"http://".as_slice(), b"https://"]
         .into_iter()

@@ -6,14 +6,16 @@
 //! in targets, a second version, chunk extensions, trailers. What may stand in a head that is written
 //! properly is for [`Head::read`](super::Head::read) to say.
 //!
-//! It keeps no text beyond one word, allocates nothing, and gives the same result however the bytes are
-//! cut into pieces.
+//! It keeps no text beyond one word and allocates nothing (but for an absolute target, which clients send
+//! to forward proxies), and gives the same result however the bytes are cut into pieces.
 
 use super::headers::{self, is_token};
 use super::{Malformed, target};
 
+mod absolute;
 mod word;
 
+use absolute::Absolute;
 use word::Word;
 
 /// Line ends, spaces, colon and version: what a head has beside what [`super::Reading::head_limit`] counts.
@@ -38,6 +40,9 @@ pub struct Wire {
     /// Of this head.
     size: usize,
     head_limit: usize,
+    /// The method is HEAD: what answers it has no body.
+    asks_for_head: bool,
+    absolute: Option<Box<Absolute>>,
     headers: u8,
     host: bool,
     length: Option<u64>,
@@ -52,6 +57,8 @@ pub struct Refused {
     pub sound: usize,
     /// The head of the refused request was whole before this piece: somebody may be reading its body.
     pub head_was_whole: bool,
+    /// It is a HEAD request: its answer has no body.
+    pub asks_for_head: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,6 +113,8 @@ impl Wire {
             version: Version::Http11,
             size: 0,
             head_limit,
+            asks_for_head: false,
+            absolute: None,
             headers: 0,
             host: false,
             length: None,
@@ -136,7 +145,8 @@ impl Wire {
                 Err(malformed) => {
                     self.at = At::Broken;
                     let first = sound == 0;
-                    return Err(Refused { malformed, sound, head_was_whole: head_was_whole && first });
+                    let asks_for_head = self.asks_for_head;
+                    return Err(Refused { malformed, sound, head_was_whole: head_was_whole && first, asks_for_head });
                 }
             }
         }
@@ -199,6 +209,7 @@ impl Wire {
                     if self.word.is("CONNECT") {
                         return Err(Malformed::new(405, "CONNECT is not accepted here", "request method"));
                     }
+                    self.asks_for_head = self.word.get() == Some(b"HEAD");
                     self.word.clear();
                     self.at = At::Target;
                     return Ok(taken + 1);
@@ -207,6 +218,13 @@ impl Wire {
             }
             At::Target => {
                 let taken = run(rest, target::may_be_sent);
+                let part = rest.get(..taken).unwrap_or_default();
+                if self.word.length == 0 && !part.is_empty() {
+                    self.absolute = Absolute::begin(part);
+                }
+                if let Some(absolute) = &mut self.absolute {
+                    absolute.target(part);
+                }
                 self.word.push(if taken > 0 { b"/" } else { b"" });
                 match rest.get(taken) {
                     None => Ok(taken),
@@ -348,6 +366,9 @@ impl Wire {
             if !part.iter().all(of_a_host) {
                 return Err(Malformed::bad("not a host", field.place()));
             }
+            if let Some(absolute) = &mut self.absolute {
+                absolute.host(part);
+            }
             return Ok(());
         }
         self.word.push(part);
@@ -388,6 +409,9 @@ impl Wire {
 
     /// How the body is delimited (RFC 9112 section 6.3), without any of its choices.
     fn what_follows(&self) -> Result<At, Malformed> {
+        if let Some(absolute) = &self.absolute {
+            absolute.agrees(self.host)?;
+        }
         match (self.chunked, self.length) {
             (true, Some(_)) => Err(Malformed::bad("both content-length and transfer-encoding", Field::Coding.place())),
             (true, None) if self.version == Version::Http10 => {

@@ -18,6 +18,7 @@ use crate::gateway::Shared;
 
 pub(super) struct Refusal {
     malformed: Malformed,
+    without_body: bool,
     read_by_a_call: bool,
     /// Bytes that are still read.
     left: usize,
@@ -37,6 +38,7 @@ impl Refusal {
     pub(super) fn new(refused: Refused) -> Refusal {
         Refusal {
             malformed: refused.malformed,
+            without_body: refused.asks_for_head,
             read_by_a_call: refused.head_was_whole,
             left: DRAINED_BYTES,
             stage: Stage::Refused,
@@ -52,7 +54,9 @@ impl Refusal {
     pub(super) fn poll_tell<S: IO>(&mut self, inner: &mut S, cx: &mut Context<'_>, shared: &Shared) -> Poll<()> {
         loop {
             self.stage = match &mut self.stage {
-                Stage::Refused => Stage::Telling { answer: answer(&self.malformed, shared), written: 0 },
+                Stage::Refused => {
+                    Stage::Telling { answer: answer(&self.malformed, self.without_body, shared), written: 0 }
+                }
                 Stage::Telling { answer, written } => match answer.get(*written..).filter(|rest| !rest.is_empty()) {
                     None => Stage::Flushing,
                     Some(rest) => match ready!(Pin::new(&mut *inner).poll_write(cx, rest)) {
@@ -101,7 +105,7 @@ fn discard<S: IO>(inner: &mut S, cx: &mut Context<'_>, left: &mut usize) -> Poll
 }
 
 /// The answer as it is written. It is counted and kept like every other refusal.
-fn answer(malformed: &Malformed, shared: &Shared) -> Vec<u8> {
+fn answer(malformed: &Malformed, without_body: bool, shared: &Shared) -> Vec<u8> {
     let now = shared.gate.now();
     let request_id = shared.ids.next();
     let Some(answer) = Answer::to(&Stop::Malformed(malformed.clone()), now) else { return Vec::new() };
@@ -123,7 +127,9 @@ fn answer(malformed: &Malformed, shared: &Shared) -> Vec<u8> {
         return Vec::new();
     }
     let mut bytes = written(&head);
-    bytes.extend_from_slice(&body);
+    if !without_body {
+        bytes.extend_from_slice(&body);
+    }
     bytes
 }
 

@@ -46,6 +46,17 @@ fn in_pieces(bytes: &[u8], cuts: &[usize]) -> Result<bool, Malformed> {
 }
 
 const REFUSED: &str = r##"
+    GET http://b/a HTTP/1.1^Host: a^^                   | the target must name the host in the same letters as the host header (request target)
+    GET http://a:81/a HTTP/1.1^Host: a^^                | the target must name the host in the same letters as the host header (request target)
+    GET http://A/a HTTP/1.1^Host: a^^                   | the target must name the host in the same letters as the host header (request target)
+    GET http://a/a HTTP/1.1^X: y^Host:  ab ^^           | the target must name the host in the same letters as the host header (request target)
+    GET http://x@a/a HTTP/1.1^Host: a^^                 | not a host (request target)
+    GET http:///a HTTP/1.1^Host: a^^                    | not a host (request target)
+    GET http://a:b:c/ HTTP/1.1^Host: a:b:c^^            | not a port (request target)
+    GET http:/a HTTP/1.1^Host: a^^                      | must start with a slash (request target)
+    GET gopher://a/a HTTP/1.1^Host: a^^                 | must start with a slash (request target)
+    GET a HTTP/1.1^Host: a^^                            | must start with a slash (request target)
+    OPTIONS * HTTP/1.1^Host: a^^                        | the asterisk target is not accepted (request target)
     GET /a b HTTP/1.1^Host: a^^                         | white space in the target, or no HTTP version behind it (request line)
     GET /a\tb HTTP/1.1^Host: a^^                        | white space (request target)
     GET /a\x01 HTTP/1.1^Host: a^^                       | control character (request target)
@@ -166,7 +177,7 @@ const ACCEPTED: &str = r"
     GET http://a.b/c?d HTTP/1.1^Host: a.b^^             | whole
     GET / HTTP/1.1^Host:a:80 ^X:^Y: \t ^Z: \xe4 , b^^   | whole
     GET / HTTP/1.1^Host: [::1]:8080^^                   | whole
-    M-SEARCH * HTTP/1.1^Host: a^^                       | whole
+    M-SEARCH / HTTP/1.1^Host: a^^                       | whole
     POST / HTTP/1.1^Content-Length: 5^^hello            | whole
     POST / HTTP/1.1^Content-Length: 5^^hell             | open
     POST / HTTP/1.1^Content-Length: 0^^                 | whole
@@ -222,6 +233,19 @@ fn nothing_is_read_after_a_refusal() {
     let mut wire = Wire::new(HEAD_LIMIT);
     wire.read(b"GET /a b ").unwrap_err();
     assert!(wire.read(b"GET / HTTP/1.1\r\n\r\n").is_err());
+}
+
+#[test]
+fn it_says_that_the_answer_to_a_head_has_no_body() {
+    for (sent, wanted) in [
+        ("HEAD /a b HTTP/1.1^Host: a^^", true),
+        ("HEAD /a HTTP/1.1^Host : a^^", true),
+        ("GET /a HTTP/1.1^Host : a^^", false),
+        ("HEAD / HTTP/1.1^Host: a^^GET /a\\t HTTP/1.1^Host: a^^", false),
+        ("HEADS /a b HTTP/1.1^Host: a^^", false),
+    ] {
+        assert_eq!(read(&bytes(sent)).unwrap_err().asks_for_head, wanted, "{sent}");
+    }
 }
 
 #[test]
