@@ -74,3 +74,6 @@ pub fn differences(old: &Config, new: &Config) -> Vec<Change> {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod every_key;

@@ -56,6 +56,10 @@ pub(super) fn names<T: AsRef<str>>(list: &[T]) -> String {
     format!("[{}]", names.join(", "))
 }
 
+pub(super) fn shown<T: ToString>(list: &[T]) -> String {
+    names(&list.iter().map(ToString::to_string).collect::<Vec<_>>())
+}
+
 /// Globs of which none means any.
 pub(super) fn globs(list: &[String]) -> String {
     if list.is_empty() { "any".to_owned() } else { names(list) }

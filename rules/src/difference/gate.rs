@@ -1,9 +1,11 @@
 //! The gate's own settings, tiers, people, projects and agents.
 
-use super::compare::{Compared, added, missing, names, option, removed, span, text, word};
+use super::compare::{Compared, added, missing, names, option, removed, shown, span, text, word};
 use super::policies::{Asked, approvals, decision_rank};
 use super::{Change, Kind};
-use crate::config::{AgentEntry, Anonymous, Config, HoldTimeout, PolicyDecision, RiskTier, TierPolicy};
+use crate::config::{
+    AgentEntry, Anonymous, Config, HoldTimeout, Limits, PolicyDecision, RiskTier, TierPolicy, TlsFiles,
+};
 
 pub(super) fn compare(old: &Config, new: &Config, changes: &mut Vec<Change>) {
     settings(old, new, changes);
@@ -24,18 +26,33 @@ fn settings(old: &Config, new: &Config, changes: &mut Vec<Change>) {
     gate.field("proxy.anonymous", anonymous(old), anonymous(new), || {
         (new.proxy.anonymous == Anonymous::Allow).then(|| "calls without a key are let in".to_owned())
     });
-    let tls = |config: &Config| config.proxy.tls.is_some();
-    gate.switch("proxy.tls", tls(old), tls(new), true, "agents' keys travel in the clear");
-    let tls = |config: &Config| config.admin.tls.is_some();
-    gate.switch("admin.tls", tls(old), tls(new), true, "people's sessions travel in the clear");
+    let trusted = |config: &Config| config.proxy.trusted_proxies.clone();
+    gate.field("proxy.trusted_proxies", shown(&trusted(old)), shown(&trusted(new)), || {
+        let before = trusted(old);
+        let more: Vec<_> = trusted(new).into_iter().filter(|new| !before.iter().any(|old| old.contains(new))).collect();
+        (!more.is_empty()).then(|| format!("{} can say where a call comes from", shown(&more)))
+    });
+    tls(&mut gate, "proxy.tls", [&old.proxy.tls, &new.proxy.tls], "agents' keys travel in the clear");
+    tls(&mut gate, "admin.tls", [&old.admin.tls, &new.admin.tls], "people's sessions travel in the clear");
     gate.shown("proxy.listen", format!("{:?}", old.proxy.listen), format!("{:?}", new.proxy.listen));
     gate.shown("admin.listen", old.admin.listen.to_string(), new.admin.listen.to_string());
+    let agents_listen = |config: &Config| option(config.admin.agents_listen.as_ref(), ToString::to_string);
+    gate.shown("admin.agents_listen", agents_listen(old), agents_listen(new));
     gate.shown("admin.url", old.admin.url.clone(), new.admin.url.clone());
     gate.shown("permit.algorithm", format!("{:?}", old.permit.algorithm), format!("{:?}", new.permit.algorithm));
     gate.field("permit.lifetime", span(&old.permit.lifetime), span(&new.permit.lifetime), || {
         (new.permit.lifetime > old.permit.lifetime).then(|| "permits count for longer".to_owned())
     });
     gate.shown("permit.header", old.permit.header.clone(), new.permit.header.clone());
+    gate.field("permit.keys", old.permit.keys.clone(), new.permit.keys.clone(), || {
+        Some("permits are signed with other keys".to_owned())
+    });
+    // The address can hold a password: only that it changed is shown.
+    if old.database != new.database {
+        gate.field("database", "...".to_owned(), "... (another one)".to_owned(), || {
+            Some("what was recorded, denied or revoked in the old one is not known to the new".to_owned())
+        });
+    }
     gate.switch(
         "record.sync full",
         old.record.sync_full,
@@ -53,8 +70,24 @@ fn settings(old: &Config, new: &Config, changes: &mut Vec<Change>) {
     gate.field("approval.denial_for", span(&before.denial_for), span(&after.denial_for), || {
         (after.denial_for < before.denial_for).then(|| "a denial is remembered for a shorter time".to_owned())
     });
-    gate.shown("limits", format!("{:?}", old.limits), format!("{:?}", new.limits));
+    limits(&mut gate, &old.limits, &new.limits);
     gate.finish(changes);
+}
+
+fn limits(gate: &mut Compared, old: &Limits, new: &Limits) {
+    // Taken apart whole: a limit that is added must be compared here, too.
+    let Limits { body, head, head_timeout, stored_response, held, held_per_agent } = old;
+    gate.shown("limits.body", body.to_string(), new.body.to_string());
+    gate.shown("limits.head", head.to_string(), new.head.to_string());
+    gate.shown("limits.head_timeout", span(head_timeout), span(&new.head_timeout));
+    gate.shown("limits.stored_response", stored_response.to_string(), new.stored_response.to_string());
+    gate.shown("limits.held", held.to_string(), new.held.to_string());
+    gate.shown("limits.held_per_agent", held_per_agent.to_string(), new.held_per_agent.to_string());
+}
+
+fn tls(gate: &mut Compared, name: &str, [old, new]: [&Option<TlsFiles>; 2], why: &str) {
+    let files = |tls: &Option<TlsFiles>| option(tls.as_ref(), |tls| format!("{} with {}", tls.cert, tls.key));
+    gate.field(name, files(old), files(new), || new.is_none().then(|| why.to_owned()));
 }
 
 pub(super) fn hold(timeout: Option<&HoldTimeout>) -> String {

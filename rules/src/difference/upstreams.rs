@@ -4,7 +4,7 @@ use super::Change;
 use super::compare::{Compared, added, missing, names, option, removed, span, text, word};
 use super::gate::hold;
 use super::routes;
-use crate::config::{Config, Protocol, Unmatched, Upstream};
+use crate::config::{Config, Protocol, Unmatched, Upstream, UpstreamListener};
 
 /// Pass, people, reject: the higher the stricter.
 fn rank(unmatched: Unmatched) -> u8 {
@@ -44,6 +44,14 @@ fn address(upstream: &Upstream) -> String {
     format!("{scheme}://{}:{}{}", at.host, at.port, at.path)
 }
 
+fn listeners(list: &[UpstreamListener]) -> Vec<String> {
+    let shown = |one: &UpstreamListener| match &one.agent {
+        Some(agent) => format!("{} as {agent}", one.address),
+        None => one.address.to_string(),
+    };
+    list.iter().map(shown).collect()
+}
+
 fn changed(old: &Upstream, new: &Upstream, changes: &mut Vec<Change>) {
     let mut upstream = Compared::new("upstream", &new.name);
     upstream.field("url", address(old), address(new), || {
@@ -51,7 +59,11 @@ fn changed(old: &Upstream, new: &Upstream, changes: &mut Vec<Change>) {
     });
     upstream.shown("at", names(&old.at), names(&new.at));
     upstream.shown("host", names(&old.host), names(&new.host));
-    upstream.shown("listen", format!("{:?}", old.listen), format!("{:?}", new.listen));
+    upstream.field("listen", names(&listeners(&old.listen)), names(&listeners(&new.listen)), || {
+        let of_old = |agent: &str| old.listen.iter().any(|one| one.agent.as_deref() == Some(agent));
+        let bound = new.listen.iter().find(|one| one.agent.as_deref().is_some_and(|agent| !of_old(agent)));
+        bound.map(|one| format!("calls on {} need no key", one.address))
+    });
     upstream.field("protocol", word(&old.protocol), word(&new.protocol), || {
         (new.protocol == Protocol::Http).then(|| "tool calls are no longer told apart".to_owned())
     });
@@ -67,6 +79,11 @@ fn changed(old: &Upstream, new: &Upstream, changes: &mut Vec<Change>) {
         (!more.is_empty()).then(|| format!("agents of {} reach it", names(&more)))
     });
     headers(&mut upstream, old, new);
+    let told = |upstream: &Upstream| names(&upstream.forwarding.iter().map(word).collect::<Vec<_>>());
+    upstream.field("forwarding", told(old), told(new), || {
+        let fewer = missing(&new.forwarding, &old.forwarding);
+        (!fewer.is_empty()).then(|| "the service no longer learns where calls come from".to_owned())
+    });
     upstream.shown("preserve_host", old.preserve_host.to_string(), new.preserve_host.to_string());
     upstream.shown("http2", old.http2.to_string(), new.http2.to_string());
     upstream.shown("tls.ca", text(old.tls.ca.as_ref()), text(new.tls.ca.as_ref()));
