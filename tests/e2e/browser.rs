@@ -201,7 +201,7 @@ async fn no_page_is_wider_than_a_phone() {
     assert!(shown.contains("<script>"), "markup is shown as text");
     assert!(!shown.contains('\u{202e}'), "what turns text around is shown by its name");
     assert_eq!(page.overflow().await, 0, "the call's page");
-    for path in ["/", "/history", "/agents", "/people", "/audit", "/nowhere"] {
+    for path in ["/", "/history", "/agents", "/people", "/unmatched", "/audit", "/nowhere"] {
         page.go(&format!("{}{path}", gate.admin())).await;
         assert_eq!(page.overflow().await, 0, "{path}");
     }

@@ -7,6 +7,7 @@ use gate::audit::AuditEntry;
 use gate::{IntentId, Timestamp, Verdict, VerdictWith};
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::{Frame, PageError, Reader, filters, render};
 use crate::app::App;
@@ -49,6 +50,10 @@ pub(crate) struct ParamShown {
 pub(crate) struct BodyShown {
     json: Option<ShownJson>,
     raw: Shown,
+    /// The document of a GraphQL call, with its lines.
+    graphql: Option<Shown>,
+    /// A form in parts, whose fields and files are among the parameters.
+    form: bool,
     /// Size in bytes, grouped.
     size: String,
     /// The page shows only so many bytes.
@@ -59,13 +64,18 @@ pub(crate) struct BodyShown {
 }
 
 impl BodyShown {
-    pub(crate) fn of(request: &RequestView) -> BodyShown {
+    pub(crate) fn of(request: &RequestView, parameters: &Map<String, Value>) -> BodyShown {
         let bytes = request.bytes.as_deref().unwrap_or_default();
         let shown = bytes.get(..MOST_BODY).unwrap_or(bytes);
         let cut = shown.len() < bytes.len();
         BodyShown {
             json: if cut || bytes.is_empty() { None } else { lay_out(bytes) },
             raw: show_bytes(shown),
+            graphql: parameters.get("graphql.operation").and_then(|_| document(bytes)),
+            form: !parameters.is_empty()
+                && request.content_type.as_deref().is_some_and(|kind| {
+                    kind.get(..19).is_some_and(|kind| kind.eq_ignore_ascii_case("multipart/form-data"))
+                }),
             size: group(&request.size.to_string()),
             cut_at: cut.then(|| group(&shown.len().to_string())),
             empty: request.size == 0,
@@ -75,6 +85,10 @@ impl BodyShown {
 
     fn warnings(&self) -> Vec<Warning> {
         let mut all = self.raw.warnings();
+        if self.form {
+            // Its line ends are carriage returns, its files any bytes; the fields are warned of by themselves.
+            all.retain(|warning| !matches!(warning, Warning::Control | Warning::NotUtf8));
+        }
         if let Some(json) = &self.json {
             all.extend(json.shown.warnings());
         }
@@ -90,7 +104,40 @@ impl BodyShown {
     }
 }
 
+/// The text of the `query`, as a person would have written it.
+fn document(body: &[u8]) -> Option<Shown> {
+    let body: Value = serde_json::from_slice(body).ok()?;
+    let text = body.get("query")?.as_str()?;
+    Some(show(text))
+}
+
+/// A file of a form, or a list of names, in words; everything else as it is.
+fn worded(value: &Value) -> String {
+    let file = || {
+        let part = |key: &str| value.get(key).and_then(Value::as_str);
+        let kind = part("content_type").unwrap_or("no type given");
+        // In the quotes of JSON, so that a name cannot go on as something else.
+        let name = value.get("filename").filter(|name| name.is_string())?;
+        let (digest, size) = (part("digest")?, value.get("size")?.as_u64()?);
+        Some(format!("file {name}, {size} bytes, {kind}\n{digest}"))
+    };
+    let names = || {
+        let names: Vec<&str> = value.as_array()?.iter().map(Value::as_str).collect::<Option<_>>()?;
+        // A name with a comma in it could pass for two.
+        (!names.is_empty() && !names.iter().any(|name| name.contains(','))).then(|| names.join(", "))
+    };
+    match value {
+        Value::String(text) => text.clone(),
+        _ => file().or_else(names).unwrap_or_else(|| value.to_string()),
+    }
+}
+
 impl CallPage {
+    /// Seconds between the approval and the sending, where there are any.
+    fn delay(&self) -> Option<u64> {
+        self.intent.requirement.as_ref().map(|requirement| requirement.delay).filter(|delay| *delay > 0)
+    }
+
     pub(crate) fn new(
         frame: Frame,
         now: Timestamp,
@@ -98,12 +145,12 @@ impl CallPage {
         timeline: Vec<AuditEntryView>,
         me: &str,
     ) -> CallPage {
-        let body = intent.request.as_ref().map(BodyShown::of);
+        let body = intent.request.as_ref().map(|request| BodyShown::of(request, &intent.parameters));
         let params = intent
             .parameters
             .iter()
             .map(|(name, value)| {
-                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                let text = worded(value);
                 let hint = if value.is_number() { grouped(&text) } else { None };
                 ParamShown { name: show(name), value: show(text), hint }
             })

@@ -11,10 +11,12 @@ use super::audit::AuditPage;
 use super::call::CallPage;
 use super::calls::{HistoryPage, WaitingPage};
 use super::people::PeoplePage;
+use super::unmatched::UnmatchedPage;
 use crate::view::agent::AgentView;
 use crate::view::audit::AuditEntryView;
 use crate::view::intent::{ApprovalView, HeaderView, IntentView, OutcomeView, ResolvedView};
 use crate::view::person::{PersonView, TeamView};
+use crate::view::unmatched::UnmatchedView;
 
 const NOW: Timestamp = Timestamp(1_773_480_500_000_000);
 const HOSTILE: &str = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'\u{202E}gpj";
@@ -161,6 +163,9 @@ fn text_in_any_field_stays_text() {
     is_harmless(&waiting(vec![hostile()]));
     let history = HistoryPage { frame: Frame::sample(), now: NOW, items: vec![hostile()], next: Some(HOSTILE.into()) };
     is_harmless(&history.render().unwrap());
+    let mut calls = UnmatchedView::sample();
+    (calls.upstream, calls.method, calls.template) = (HOSTILE.into(), HOSTILE.into(), HOSTILE.into());
+    is_harmless(&unmatched(vec![calls], 0));
     let mut agent = AgentView::sample();
     (agent.name, agent.fingerprint, agent.owner, agent.project) =
         (HOSTILE.into(), HOSTILE.into(), Some(HOSTILE.into()), HOSTILE.into());
@@ -189,6 +194,69 @@ fn text_in_any_field_stays_text() {
     (entry.kind, entry.actor, entry.subject, entry.data) =
         (HOSTILE.into(), HOSTILE.into(), Some(HOSTILE.into()), HOSTILE.into());
     is_harmless(&AuditPage { frame: Frame::sample(), entries: vec![entry], older: None }.render().unwrap());
+}
+
+fn unmatched(calls: Vec<UnmatchedView>, more: usize) -> String {
+    UnmatchedPage { frame: Frame::sample(), calls, more, now: NOW }.render().unwrap()
+}
+
+#[test]
+fn unmatched_calls_say_what_became_of_them_and_what_to_do() {
+    let mut mixed = UnmatchedView::sample();
+    (mixed.count, mixed.rejected, mixed.passed, mixed.asked) = (6, 1, 2, 3);
+    let html = unmatched(vec![mixed], 4);
+    for text in ["GET /v1/users/{id}", "1 rejected", "2 passed", "3 put before people", "4 more", "holdshort suggest"] {
+        assert!(html.contains(text), "{text} is missing");
+    }
+    assert!(unmatched(Vec::new(), 0).contains("Every call took a route"));
+}
+
+/// A call with this body, media type and parameters.
+fn call_with(content_type: &str, body: &str, parameters: &str) -> String {
+    let mut intent = IntentView::sample();
+    intent.parameters = serde_json::from_str(parameters).unwrap();
+    if let Some(request) = &mut intent.request {
+        request.content_type = Some(content_type.into());
+        request.size = body.len();
+        request.bytes = Some(body.as_bytes().to_vec());
+    }
+    call(intent)
+}
+
+#[test]
+fn the_fields_and_files_of_a_form_stand_in_words_before_its_bytes() {
+    let body = "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--b--\r\n";
+    let file = r#"{"a":"1","form.photo":{"filename":"p.png","content_type":"image/png","size":18000,"digest":"sha-256=:x=:"}}"#;
+    let html = call_with("Multipart/Form-Data; boundary=b", body, file);
+    assert!(html.contains("file &quot;p.png&quot;, 18000 bytes, image/png"), "{html}");
+    assert!(html.contains("its fields and files stand above") && !html.contains("Look closely"));
+    // Without fields the bytes are all there is.
+    let bare = call_with("multipart/form-data; boundary=b", body, "{}");
+    assert!(!bare.contains("stand above") && bare.contains("Look closely"));
+}
+
+#[test]
+fn a_graphql_document_is_shown_with_its_lines() {
+    let body = r#"{"query":"mutation {\n  gone: deleteUser(id: 7)\n}"}"#;
+    let parameters = r#"{"graphql.operation":"mutation","graphql.fields":["gone: deleteUser","other"]}"#;
+    let html = call_with("application/json", body, parameters);
+    assert!(html.contains("GraphQL document") && html.contains("gone: deleteUser, other"), "{html}");
+    let plain = call_with("application/json", body, "{}");
+    assert!(!plain.contains("GraphQL document"));
+}
+
+#[test]
+fn what_a_delay_means_is_not_contradicted() {
+    let mut intent = IntentView::sample();
+    if let Some(requirement) = &mut intent.requirement {
+        requirement.delay = 0;
+    }
+    assert!(call(intent.clone()).contains("it is sent at once"));
+    if let Some(requirement) = &mut intent.requirement {
+        requirement.delay = 300;
+    }
+    let html = call(intent);
+    assert!(html.contains("after a delay of 300 s") && !html.contains("at once"));
 }
 
 #[test]
