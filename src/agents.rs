@@ -11,6 +11,7 @@ use crate::api::Api;
 use crate::cli::{AgentsCommand, OverApi};
 use crate::configuration::Configuration;
 use crate::exit::Exit;
+use crate::say;
 use crate::{exit, local, output};
 
 pub(crate) async fn run(path: Option<&Path>, command: AgentsCommand) -> anyhow::Result<Exit> {
@@ -41,8 +42,8 @@ pub(crate) async fn run(path: Option<&Path>, command: AgentsCommand) -> anyhow::
                     "project": agent.project, "key_id": key.id.to_string(), "key": key.secret.expose(),
                 }));
             } else {
-                println!("agent       {} ({}, project {})", agent.name, agent.fingerprint, agent.project);
-                println!("key         {}   (shown only now)", key.secret.expose());
+                say!("agent       {} ({}, project {})", agent.name, agent.fingerprint, agent.project);
+                say!("key         {}   (shown only now)", key.secret.expose());
                 paste(&configuration, &agent.project, key.secret.expose());
             }
         }
@@ -57,8 +58,8 @@ pub(crate) async fn run(path: Option<&Path>, command: AgentsCommand) -> anyhow::
                     "id": agent.id.to_string(), "name": agent.name, "key_id": key.id.to_string(), "key": key.secret.expose(),
                 }));
             } else {
-                println!("agent  {}", agent.name);
-                println!(
+                say!("agent  {}", agent.name);
+                say!(
                     "key    {}   (shown only now; the one before stays good until the next rotation)",
                     key.secret.expose()
                 );
@@ -112,7 +113,7 @@ async fn change(path: Option<&Path>, verb: &str, deed: OverApi) -> anyhow::Resul
         output::json(&answer);
     } else {
         let now = answer.get("status").and_then(|status| status.as_str()).unwrap_or("changed");
-        println!("{} is {now}", output::plain(&deed.id));
+        say!("{} is {now}", output::plain(&deed.id));
     }
     Ok(())
 }
@@ -136,10 +137,10 @@ fn paste(configuration: &Configuration, project: &str, key: &str) {
         .flat_map(|upstream| upstream.at.iter().map(move |at| (upstream.name.as_str(), at.as_str())))
         .peekable();
     if mounts.peek().is_some() {
-        println!("\nGive the agent this address in place of the API's own, and the key:");
+        say!("\nGive the agent this address in place of the API's own, and the key:");
     }
     for (name, at) in mounts {
-        println!("  {name:<12} http://{listen}{at}");
-        println!("               curl -H 'Holdshort-Key: {key}' http://{listen}{at}/");
+        say!("  {name:<12} http://{listen}{at}");
+        say!("               curl -H 'Holdshort-Key: {key}' http://{listen}{at}/");
     }
 }

@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::cli::AuditCommand;
 use crate::exit::Exit;
 use crate::{exit, local, output};
+use crate::{note, say};
 
 pub(crate) async fn run(path: Option<&Path>, command: &AuditCommand) -> anyhow::Result<Exit> {
     let AuditCommand::Verify { json } = command;
@@ -19,13 +20,13 @@ pub(crate) async fn run(path: Option<&Path>, command: &AuditCommand) -> anyhow::
             &json!({ "events": report.events, "root": report.root, "verified": good, "problems": report.problems }),
         );
     } else if good {
-        println!("verified: {} events, root {}", report.events, report.root);
-        println!("the current state is what the events say");
+        say!("verified: {} events, root {}", report.events, report.root);
+        say!("the current state is what the events say");
     } else {
         for problem in &report.problems {
-            eprintln!("{problem}");
+            note!("{problem}");
         }
-        eprintln!("the audit log does NOT verify: {} problems in {} events", report.problems.len(), report.events);
+        note!("the audit log does NOT verify: {} problems in {} events", report.problems.len(), report.events);
     }
     Ok(if good { Exit::Done } else { Exit::Finding })
 }

@@ -7,6 +7,7 @@ use rules::config::load::{Findings, Severity};
 use crate::cli::{CheckArgs, FindingsFormat};
 use crate::configuration::{located, sources};
 use crate::exit::Exit;
+use crate::{note, output, say};
 
 pub(crate) fn run(path: Option<&Path>, args: &CheckArgs) -> anyhow::Result<Exit> {
     let path = located(path)?;
@@ -24,7 +25,7 @@ pub(crate) fn run(path: Option<&Path>, args: &CheckArgs) -> anyhow::Result<Exit>
                     counted(count, "warning", "warnings"),
                 ];
                 let verdict = if count == 0 { "good" } else { "usable" };
-                println!("{}: {verdict} ({})", path.display(), parts.join(", "));
+                say!("{}: {verdict} ({})", path.display(), parts.join(", "));
             }
             let denied = count > 0 && args.deny.is_some();
             Ok(if denied { Exit::Finding } else { Exit::Done })
@@ -36,7 +37,7 @@ pub(crate) fn run(path: Option<&Path>, args: &CheckArgs) -> anyhow::Result<Exit>
                     counted(findings.count(Severity::Error), "error", "errors"),
                     counted(findings.count(Severity::Warning), "warning", "warnings"),
                 ];
-                eprintln!("{}: not usable ({})", path.display(), parts.join(", "));
+                note!("{}: not usable ({})", path.display(), parts.join(", "));
             }
             Ok(Exit::Configuration)
         }
@@ -51,10 +52,10 @@ fn print(findings: &Findings, format: FindingsFormat) {
     match format {
         FindingsFormat::Text => {
             if !findings.list.is_empty() {
-                eprintln!("{findings}");
+                note!("{findings}");
             }
         }
-        FindingsFormat::Json => println!("{:#}", findings.json()),
-        FindingsFormat::Github => print!("{}", findings.github()),
+        FindingsFormat::Json => say!("{:#}", findings.json()),
+        FindingsFormat::Github => output::text(&findings.github()),
     }
 }

@@ -181,6 +181,13 @@ pub(crate) struct ExplainArgs {
     /// Who asks: an agent of the files. Default: the agent of the listener, else one that nothing is known of.
     #[arg(long, value_name = "NAME")]
     pub(crate) agent: Option<String>,
+    /// The project of somebody who is no agent of the files. Default: one that reaches the upstream.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) project: Option<String>,
+    /// The address it calls from, for routes that ask for one. Where that is a trusted proxy, `-H x-forwarded-for: ...`
+    /// counts as it does in the gate.
+    #[arg(long, value_name = "IP")]
+    pub(crate) client: Option<std::net::IpAddr>,
     /// When it asks, such as 2026-11-21T09:30:00Z. Default: now.
     #[arg(long, value_name = "TIME")]
     pub(crate) at: Option<String>,

@@ -19,6 +19,7 @@ use crate::{log, output};
 mod acme;
 mod stage;
 
+use crate::say;
 use stage::Stage;
 
 pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<Exit> {
@@ -64,14 +65,14 @@ pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<Exit> {
     let played = story.play(&running).await;
     let look_around = played.is_ok() && !args.yes && std::io::stdout().is_terminal();
     if look_around {
-        println!("\nThe gate goes on running: http://{} (Ctrl-C ends it)", stage.admin);
+        say!("\nThe gate goes on running: http://{} (Ctrl-C ends it)", stage.admin);
         tokio::signal::ctrl_c().await?;
     }
     serving.abort();
     running.stop().await;
     played?;
-    println!("\nAll of it is in {}: the configuration, the store, the signing keys.", stage.folder.display());
-    println!("Next: holdshort init --upstream https://your.api.example   puts a gate in front of your own API.");
+    say!("\nAll of it is in {}: the configuration, the store, the signing keys.", stage.folder.display());
+    say!("Next: holdshort init --upstream https://your.api.example   puts a gate in front of your own API.");
     Ok(Exit::Done)
 }
 
@@ -105,7 +106,7 @@ impl Answer {
 
 impl Story {
     async fn play(&self, running: &Running) -> anyhow::Result<()> {
-        println!("An agent wants to use Acme Pay. It has the gate's address and a key of the gate's, nothing else.\n");
+        say!("An agent wants to use Acme Pay. It has the gate's address and a key of the gate's, nothing else.\n");
 
         let read = self.agent_calls(self.http.get(self.at("/v1/payments"))).await?;
         self.step(1, "the agent reads payments: policy `reads pass` allows it", &read, 200)?;
@@ -116,7 +117,7 @@ impl Story {
         let large = self.large_refund().await?;
         let by = large.body.get("approved_by").map(Value::to_string).unwrap_or_default();
         self.step(3, "it refunds 990.00 EUR: held until a person approved; Acme Pay verified the permit", &large, 200)?;
-        println!("     Acme Pay read in the permit: decision {}, approved by {by}", large.text("/decision"));
+        say!("     Acme Pay read in the permit: decision {}, approved by {by}", large.text("/decision"));
 
         let permit = self.ledger.last_permit().context("Acme Pay saw no permit")?;
         let again = self.thief(Some(&permit), 99000).await?;
@@ -131,7 +132,7 @@ impl Story {
 
         let delete = self.agent_calls(self.http.delete(self.at("/v1/customers/ada"))).await?;
         self.step(7, "the agent wants to delete a customer: policy denies. What the agent reads:", &delete, 403)?;
-        println!("     {}", delete.text("/error/message"));
+        say!("     {}", delete.text("/error/message"));
 
         let pause = format!("{}/api/agents/{}/pause", self.admin, self.agent);
         let paused = self.person_calls(self.http.post(pause).json(&json!({ "reason": "demo" }))).await?;
@@ -142,12 +143,12 @@ impl Story {
         let start = Instant::now();
         let report = running.gate().verify_audit().await?;
         ensure!(report.problems.is_empty(), "the audit log does not verify: {:?}", report.problems);
-        println!(
+        say!(
             "  9. the audit log verifies: {} events, and the state is what they say   {} ms",
             report.events,
             start.elapsed().as_millis()
         );
-        println!("     root {}", report.root);
+        say!("     root {}", report.root);
         Ok(())
     }
 
@@ -156,9 +157,9 @@ impl Story {
     }
 
     fn step(&self, number: u8, what: &str, answer: &Answer, wanted: u16) -> anyhow::Result<()> {
-        println!(" {number:>2}. {what}   {} in {} ms", answer.status, answer.took.as_millis());
+        say!(" {number:>2}. {what}   {} in {} ms", answer.status, answer.took.as_millis());
         if answer.status == 401 {
-            println!("     Acme Pay says: {}", output::plain(answer.text("/detail")));
+            say!("     Acme Pay says: {}", output::plain(answer.text("/detail")));
         }
         if answer.status != wanted {
             bail!("step {number} should have been answered {wanted}, and was {}: {}", answer.status, answer.body);
@@ -188,7 +189,7 @@ impl Story {
             waiting = self.waiting() => waiting?,
         };
         let id = waiting.get("id").and_then(Value::as_str).context("an intent without id")?.to_owned();
-        println!("     waiting: {}", output::plain(waiting.get("title").and_then(Value::as_str).unwrap_or("-")));
+        say!("     waiting: {}", output::plain(waiting.get("title").and_then(Value::as_str).unwrap_or("-")));
         if self.yes {
             let url = format!("{}/api/intents/{id}/approve", self.admin);
             let digest = waiting.pointer("/request/digest").cloned().unwrap_or_default();
@@ -196,8 +197,8 @@ impl Story {
             let approved = self.person_calls(self.http.post(url).json(&approve)).await?;
             ensure!(approved.status == 200, "approving: {} {}", approved.status, approved.body);
         } else {
-            println!("     sign in and approve it:  {}", self.link);
-            println!("     (it waits up to 15 minutes; `demo --yes` approves by itself)");
+            say!("     sign in and approve it:  {}", self.link);
+            say!("     (it waits up to 15 minutes; `demo --yes` approves by itself)");
         }
         let answer = call.await?;
         ensure!(answer.status == 200, "you decided otherwise, and the agent read: {}", answer.body);

@@ -10,6 +10,7 @@ use crate::cli::DiffArgs;
 use crate::configuration::{located, rules};
 use crate::exit::{self, Exit};
 use crate::output::{self, plain};
+use crate::say;
 
 pub(crate) fn run(args: &DiffArgs) -> anyhow::Result<Exit> {
     let (old, new) = (rules(&located(Some(&args.old))?)?, rules(&located(Some(&args.new))?)?);
@@ -23,7 +24,7 @@ pub(crate) fn run(args: &DiffArgs) -> anyhow::Result<Exit> {
         if let Some(replayed) = &replayed {
             print_replayed(replayed);
         }
-        println!("{}", if weaker { "The gate would be weaker." } else { "Nothing of this weakens the gate." });
+        say!("{}", if weaker { "The gate would be weaker." } else { "Nothing of this weakens the gate." });
     }
     Ok(if weaker { Exit::Finding } else { Exit::Done })
 }
@@ -43,14 +44,14 @@ fn print(changes: &[Change]) {
             Kind::Changed => '~',
         };
         let summary = if change.summary.is_empty() { String::new() } else { format!(" ({})", plain(&change.summary)) };
-        println!("{sign} {} {}{summary}{}", change.what, plain(&change.name), marked(change.weaker.as_deref()));
+        say!("{sign} {} {}{summary}{}", change.what, plain(&change.name), marked(change.weaker.as_deref()));
         for field in &change.fields {
             let (before, after) = (plain(&field.before), plain(&field.after));
-            println!("    {}: {before} -> {after}{}", plain(&field.name), marked(field.weaker.as_deref()));
+            say!("    {}: {before} -> {after}{}", plain(&field.name), marked(field.weaker.as_deref()));
         }
     }
     if changes.is_empty() {
-        println!("No difference in what they do.");
+        say!("No difference in what they do.");
     }
 }
 
@@ -60,14 +61,14 @@ fn marked(weaker: Option<&str>) -> String {
 
 fn print_replayed(replayed: &[Replayed]) {
     let differing = replayed.iter().filter(|one| one.differs()).count();
-    println!("\n{differing} of {} recorded intents would be decided otherwise", replayed.len());
+    say!("\n{differing} of {} recorded intents would be decided otherwise", replayed.len());
     for one in replayed {
         match &one.came {
             Ok((before, after)) if one.differs() => {
                 let mark = if one.weaker() { "  weaker" } else { "" };
-                println!("  {} {}: {} -> {}{mark}", plain(&one.id), plain(&one.what), shown(before), shown(after));
+                say!("  {} {}: {} -> {}{mark}", plain(&one.id), plain(&one.what), shown(before), shown(after));
             }
-            Err(why) => println!("  {} {}: not replayed: {why}", plain(&one.id), plain(&one.what)),
+            Err(why) => say!("  {} {}: not replayed: {why}", plain(&one.id), plain(&one.what)),
             Ok(_) => {}
         }
     }

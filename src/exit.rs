@@ -1,5 +1,6 @@
 //! Exit codes, and how an error ends the program.
 
+use crate::note;
 use std::process::ExitCode;
 
 /// What a run came to. Wrong usage is 2 and comes from the argument parser.
@@ -54,7 +55,7 @@ pub(crate) fn finding(text: impl Into<String>) -> anyhow::Error {
 
 /// Prints an error with its causes and gives its exit code.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
-    eprintln!("holdshort: {error:#}");
+    note!("holdshort: {error:#}");
     let exit = error.chain().find_map(|cause| cause.downcast_ref::<Ended>()).map_or(Exit::Finding, |ended| ended.exit);
     exit.into()
 }

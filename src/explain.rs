@@ -15,6 +15,7 @@ use crate::cli::ExplainArgs;
 use crate::configuration::{located, rules};
 use crate::exit::{self, Exit};
 use crate::output::{self, plain};
+use crate::{note, say};
 
 pub(crate) async fn run(path: Option<&Path>, args: ExplainArgs) -> anyhow::Result<Exit> {
     if args.call.starts_with("int_") {
@@ -30,13 +31,7 @@ pub(crate) async fn run(path: Option<&Path>, args: ExplainArgs) -> anyhow::Resul
                 .as_microsecond()
         }
     };
-    let caller = args.agent.as_deref().map(|name| match config.agents.get(name) {
-        Some(entry) => Caller::from_entry(name, entry),
-        None => {
-            eprintln!("the agent {} is not in these files: taken for a new one in the project default", plain(name));
-            Caller { name: name.to_owned(), fingerprint: name.to_owned(), ..Caller::nobody_in_particular("default") }
-        }
-    });
+    let caller = caller(&args, config)?;
     let explanation = rules.explain(&trial(&args)?, caller.as_ref(), at);
     if args.api.json {
         output::json(&as_json(&explanation, config));
@@ -44,6 +39,34 @@ pub(crate) async fn run(path: Option<&Path>, args: ExplainArgs) -> anyhow::Resul
         print(&explanation, config);
     }
     Ok(Exit::Done)
+}
+
+/// `None`: whoever the rules take it for.
+fn caller(args: &ExplainArgs, config: &Config) -> anyhow::Result<Option<Caller>> {
+    let entry = args.agent.as_deref().and_then(|name| Some((name, config.agents.get(name)?)));
+    if let Some(project) = args.project.as_deref() {
+        if let Some((name, entry)) = entry.filter(|(_, entry)| entry.project != project) {
+            let (name, of) = (plain(name), plain(&entry.project));
+            return Err(exit::finding(format!("--project: the agent {name} is in the project {of}")));
+        }
+        if !config.projects.iter().any(|known| known.name == project) {
+            let known: Vec<&str> = config.projects.iter().map(|known| known.name.as_str()).collect();
+            let (project, known) = (plain(project), plain(&known.join(", ")));
+            return Err(exit::finding(format!("--project {project}: these files have the projects {known}")));
+        }
+    }
+    if let Some((name, entry)) = entry {
+        return Ok(Some(Caller::from_entry(name, entry)));
+    }
+    let project = args.project.as_deref();
+    let Some(name) = args.agent.as_deref() else { return Ok(project.map(Caller::nobody_in_particular)) };
+    let project = project.unwrap_or("default");
+    note!(
+        "the agent {} is not in these files: taken for a new one in the project {project} (--project says another)",
+        plain(name)
+    );
+    let nobody = Caller::nobody_in_particular(project);
+    Ok(Some(Caller { name: name.to_owned(), fingerprint: name.to_owned(), ..nobody }))
 }
 
 fn trial(args: &ExplainArgs) -> anyhow::Result<Trial> {
@@ -61,7 +84,7 @@ fn trial(args: &ExplainArgs) -> anyhow::Result<Trial> {
         headers.push(("content-type".to_owned(), kind.to_owned()));
     }
     let method = args.method.clone().unwrap_or_else(|| if args.body.is_some() { "POST" } else { "GET" }.to_owned());
-    Ok(Trial { upstream: None, method, target: args.call.clone(), headers, body: body.into() })
+    Ok(Trial { upstream: None, method, target: args.call.clone(), headers, body: body.into(), peer: args.client })
 }
 
 /// The trace that was kept when the intent was decided.
@@ -82,8 +105,8 @@ async fn intent(path: Option<&Path>, args: &ExplainArgs) -> anyhow::Result<Exit>
         output::json(&Value::Object(kept));
         return Ok(Exit::Done);
     }
-    println!("{} ({}), {}", text("/title"), text("/id"), text("/status"));
-    println!("\nRules that were looked at");
+    say!("{} ({}), {}", text("/title"), text("/id"), text("/status"));
+    say!("\nRules that were looked at");
     let trace = intent.get("trace").and_then(Value::as_array);
     let steps: Vec<Step> = trace
         .into_iter()
@@ -96,19 +119,25 @@ async fn intent(path: Option<&Path>, args: &ExplainArgs) -> anyhow::Result<Exit>
         .collect();
     lines(&steps);
     if steps.is_empty() {
-        println!("  nothing was kept: policy approved the call");
+        say!("  nothing was kept: policy approved the call");
     }
-    println!("\nAction {}, risk {}, score {}", text("/action"), text("/risk_tier"), text("/risk/score"));
+    say!("\nAction {}, risk {}, score {}", text("/action"), text("/risk_tier"), text("/risk/score"));
     for reason in intent.pointer("/risk/reasons").and_then(Value::as_array).into_iter().flatten() {
         let points = reason.get("points").and_then(Value::as_i64).unwrap_or_default();
-        println!("  {points:+} {}", plain(reason.get("why").and_then(Value::as_str).unwrap_or_default()));
+        say!("  {points:+} {}", plain(reason.get("why").and_then(Value::as_str).unwrap_or_default()));
     }
-    println!(
+    say!(
         "Decided by {}",
         if text("/policy") == "-" { "the risk tier".to_owned() } else { format!("policy {}", text("/policy")) }
     );
-    if intent.get("requirement").is_some_and(Value::is_object) {
-        println!("Asked: {}", text("/requirement"));
+    if let Some(requirement) = intent.get("requirement").filter(|given| given.is_object()) {
+        say!("Asked for");
+        recorded(requirement).iter().for_each(|line| say!("  {}", plain(line)));
+    }
+    for vote in intent.get("approvals").and_then(Value::as_array).into_iter().flatten() {
+        let said = |key: &str| vote.get(key).and_then(Value::as_str).map(|text| plain(&text.replace('_', " ")));
+        let comment = said("comment").map_or_else(String::new, |comment| format!(": {comment}"));
+        say!("  {} said {}{comment}", said("by").unwrap_or_default(), said("verdict").unwrap_or_default());
     }
     Ok(Exit::Done)
 }
@@ -116,63 +145,95 @@ async fn intent(path: Option<&Path>, args: &ExplainArgs) -> anyhow::Result<Exit>
 fn print(explanation: &Explanation, config: &Config) {
     let Explanation { walk, path, routes, policies } = explanation;
     let trust = walk.caller.trust.as_str();
-    println!("Agent {} (project {}, {trust})", plain(&walk.caller.name), plain(&walk.caller.project));
+    say!("Agent {} (project {}, {trust})", plain(&walk.caller.name), plain(&walk.caller.project));
     if let (Some(upstream), Some(path)) = (&walk.upstream, path) {
-        println!("Upstream {}, path {}", plain(upstream), plain(path));
+        say!("Upstream {}, path {}", plain(upstream), plain(path));
     }
     section("Routes", routes);
     match &walk.end {
-        End::Refused(why) => println!("\nRefused with {} before any rule: {}", why.status, plain(&why.to_string())),
-        End::NoUpstream(why) => println!("\nNot for an upstream: {}", plain(why)),
-        End::NoRoute => println!("\nRefused: no route, and the upstream rejects what has none (`unmatched`)"),
-        End::Pass { protocol: true } => println!("\nPasses: it only holds an MCP session together"),
-        End::Pass { protocol: false } => println!("\nPasses without an intent: nothing is decided, recorded or signed"),
+        End::Refused(why) => say!("\nRefused with {} before any rule: {}", why.status, plain(&why.to_string())),
+        End::NoUpstream(why) => say!("\nNot for an upstream: {}", plain(why)),
+        End::NoRoute => say!("\nRefused: no route, and the upstream rejects what has none (`unmatched`)"),
+        End::Pass { protocol: true } => say!("\nPasses: it only holds an MCP session together"),
+        End::Pass { protocol: false } => say!("\nPasses without an intent: nothing is decided, recorded or signed"),
         End::Decided { hit, decision } => decided(hit, decision, policies, &walk.caller, config),
     }
 }
 
 fn decided(hit: &Hit, decision: &Decision, policies: &[Step], caller: &Caller, config: &Config) {
     let action = &hit.action;
-    println!("\nAction {}, risk {}: {}", action.name, action.risk_tier.as_str(), plain(&action.title));
+    say!("\nAction {}, risk {}: {}", action.name, action.risk_tier.as_str(), plain(&action.title));
     for (name, value) in &action.params {
-        println!("  {} = {} ({})", plain(name), plain(&value.to_string()), value.kind());
+        say!("  {} = {} ({})", plain(name), plain(&value.to_string()), value.kind());
     }
     for defect in &hit.defects {
-        println!("  {}: no rule may approve this call", plain(defect));
+        say!("  {}: no rule may approve this call", plain(defect));
     }
     section("Policies", policies);
-    println!("\nRisk {} of 100", decision.risk.score);
+    say!("\nRisk {} of 100", decision.risk.score);
     for reason in &decision.risk.reasons {
-        println!("  {:+} {}", reason.points, plain(&reason.why));
+        say!("  {:+} {}", reason.points, plain(&reason.why));
     }
     let by = decision
         .policy
         .as_ref()
         .map_or_else(|| "the risk tier".to_owned(), |policy| format!("policy {}", plain(policy)));
     match &decision.verdict {
-        Verdict::Approve => println!("\nPasses: approved by {by}"),
-        Verdict::Deny { message, .. } => println!("\nDenied by {by}: {}", plain(message)),
+        Verdict::Approve => say!("\nPasses: approved by {by}"),
+        Verdict::Deny { message, .. } => say!("\nDenied by {by}: {}", plain(message)),
         Verdict::Require(requirement) => {
-            println!("\nWaits for people, by {by}");
+            say!("\nWaits for people, by {by}");
             for line in asked(requirement, caller, config) {
-                println!("  {}", plain(&line));
+                say!("  {}", plain(&line));
             }
         }
     }
     if let Some(failed) = &decision.failed {
-        println!("The condition of policy {} has no value for this call", plain(failed));
+        say!("The condition of policy {} has no value for this call", plain(failed));
     }
     if decision.observed {
-        println!("Not enforced (`enforce: false`): the call would be let pass, without a permit");
+        say!("Not enforced (`enforce: false`): the call would be let pass, without a permit");
     }
+}
+
+/// As the configuration writes it.
+fn span(seconds: u64) -> String {
+    match seconds {
+        1.. if seconds.is_multiple_of(3600) => format!("{}h", seconds / 3600),
+        1.. if seconds.is_multiple_of(60) => format!("{}m", seconds / 60),
+        _ => format!("{seconds}s"),
+    }
+}
+
+fn number(count: u64) -> String {
+    if count == 1 { "1 approval".to_owned() } else { format!("{count} approvals by different people") }
+}
+
+/// What an intent keeps of its requirement, in lines.
+fn recorded(requirement: &Value) -> Vec<String> {
+    let names = |list: &Value| -> Vec<String> {
+        let names = list.as_array().into_iter().flatten().filter_map(Value::as_str);
+        names.map(str::to_owned).collect()
+    };
+    let required = number(requirement.get("required").and_then(Value::as_u64).unwrap_or(1));
+    let groups = requirement.get("all_of").and_then(Value::as_array).into_iter().flatten().map(names);
+    let from = requirement.get("from").map(names).filter(|from| !from.is_empty());
+    let mut lines: Vec<String> =
+        groups.chain(from).map(|group| format!("{required} from {}", group.join(", "))).collect();
+    if lines.is_empty() {
+        lines.push(format!("{required} by anybody who may approve"));
+    }
+    lines.extend(requirement.get("confirm").and_then(Value::as_str).map(|text| format!("they type: {text}")));
+    if let Some(delay @ 1..) = requirement.get("delay").and_then(Value::as_u64) {
+        lines.push(format!("sent {} after the last approval", span(delay)));
+    }
+    lines
 }
 
 /// Who could approve, in lines.
 fn asked(requirement: &Requirement, caller: &Caller, config: &Config) -> Vec<String> {
     let mut lines = Vec::new();
-    let number = |count: u32| {
-        if count == 1 { "1 approval".to_owned() } else { format!("{count} approvals by different people") }
-    };
+    let number = |count: u32| number(count.into());
     if requirement.from.is_empty() && requirement.all_of.is_empty() {
         lines.push(format!("{} by anybody who may approve", number(requirement.required)));
     } else {
@@ -193,15 +254,15 @@ fn asked(requirement: &Requirement, caller: &Caller, config: &Config) -> Vec<Str
     }
     lines.extend(requirement.confirm.as_ref().map(|text| format!("they type: {text}")));
     if !requirement.delay.is_zero() {
-        lines.push(format!("sent {}s after the last approval", requirement.delay.as_secs()));
+        lines.push(format!("sent {} after the last approval", span(requirement.delay.as_secs())));
     }
-    lines.push(format!("waits for at most {}s", requirement.expires_in.as_secs()));
+    lines.push(format!("waits for at most {}", span(requirement.expires_in.as_secs())));
     lines
 }
 
 fn section(title: &str, steps: &[Step]) {
     if !steps.is_empty() {
-        println!("\n{title}");
+        say!("\n{title}");
         lines(steps);
     }
 }
@@ -216,7 +277,7 @@ fn lines(steps: &[Step]) {
             (true, false) => "✓",
             (false, false) => "✗",
         };
-        println!("  {sign} {:<width$}  {}", plain(&step.what), plain(&step.detail));
+        say!("  {sign} {:<width$}  {}", plain(&step.what), plain(&step.detail));
     }
 }
 

@@ -18,6 +18,7 @@ use rules::config::load::{Findings, NoSecrets, Source, load};
 
 use crate::cli::{ImportArgs, ImportCommand};
 use crate::exit::{self, Exit};
+use crate::{note, output};
 use written::{Imported, text_of};
 
 pub(crate) async fn run(command: ImportCommand) -> anyhow::Result<Exit> {
@@ -26,9 +27,9 @@ pub(crate) async fn run(command: ImportCommand) -> anyhow::Result<Exit> {
         ImportCommand::Mcp { url, headers, args } => mcp::imported(&url, &headers, &args).await?,
     };
     let text = checked(&imported)?;
-    print!("{text}");
+    output::text(&text);
     let skipped = imported.skipped.len();
-    eprintln!("{} routes, {skipped} left out. Go through the risk tiers before you use them.", imported.routes.len());
+    note!("{} routes, {skipped} left out. Go through the risk tiers before you use them.", imported.routes.len());
     Ok(Exit::Done)
 }
 

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::cli::InitArgs;
 use crate::exit::{self, Exit};
+use crate::say;
 use crate::{local, output};
 
 pub(crate) async fn run(path: Option<&Path>, args: &InitArgs) -> anyhow::Result<Exit> {
@@ -66,15 +67,15 @@ pub(crate) async fn run(path: Option<&Path>, args: &InitArgs) -> anyhow::Result<
         }));
         return Ok(Exit::Done);
     }
-    println!("wrote {}: GET passes, everything else waits for a person\n", path.display());
-    println!("1. start the gate\n     {serve}\n");
-    println!("2. sign in (once, within an hour) and keep the page open: calls that wait appear there\n     {link}\n");
-    println!("3. give your agent this address in place of {}, and this key (shown only now)", args.upstream);
-    println!("     address  {base}\n     key      {}\n", key.secret.expose());
-    println!("   or try it by hand: this call waits until you approve it");
-    println!("     curl -X POST -H 'Holdshort-Key: {}' {base}/anything\n", key.secret.expose());
-    println!("An agent that holds the API's own key can still go around the gate. Take the key away from it:");
-    println!("let the gate set it, by `headers: {{ set: ... }}` in {}.", path.display());
+    say!("wrote {}: GET passes, everything else waits for a person\n", path.display());
+    say!("1. start the gate\n     {serve}\n");
+    say!("2. sign in (once, within an hour) and keep the page open: calls that wait appear there\n     {link}\n");
+    say!("3. give your agent this address in place of {}, and this key (shown only now)", args.upstream);
+    say!("     address  {base}\n     key      {}\n", key.secret.expose());
+    say!("   or try it by hand: this call waits until you approve it");
+    say!("     curl -X POST -H 'Holdshort-Key: {}' {base}/anything\n", key.secret.expose());
+    say!("An agent that holds the API's own key can still go around the gate. Take the key away from it:");
+    say!("let the gate set it, by `headers: {{ set: ... }}` in {}.", path.display());
     Ok(Exit::Done)
 }
 

@@ -9,6 +9,7 @@ use crate::api::Api;
 use crate::cli::{IntentsCommand, OverApi};
 use crate::exit::Exit;
 use crate::output;
+use crate::{note, say};
 
 pub(crate) async fn run(path: Option<&Path>, command: IntentsCommand) -> anyhow::Result<Exit> {
     match command {
@@ -51,7 +52,7 @@ async fn decide(path: Option<&Path>, verb: &str, deed: OverApi) -> anyhow::Resul
         output::json(&answer);
     } else {
         let intent = intent_of(&answer);
-        println!("{} is {}", text(intent, "/id"), text(intent, "/status"));
+        say!("{} is {}", text(intent, "/id"), text(intent, "/status"));
     }
     Ok(())
 }
@@ -59,7 +60,7 @@ async fn decide(path: Option<&Path>, verb: &str, deed: OverApi) -> anyhow::Resul
 async fn watch(api: &Api, json: bool) -> anyhow::Result<()> {
     let mut stream = api.events().await?.bytes_stream();
     let mut buffer = String::new();
-    eprintln!("watching; Ctrl-C ends it");
+    note!("watching; Ctrl-C ends it");
     if !json {
         let pending = api.get("/api/intents?status=pending&limit=50").await?;
         let mut waiting: Vec<&Value> = pending.get("data").and_then(Value::as_array).into_iter().flatten().collect();
@@ -67,6 +68,9 @@ async fn watch(api: &Api, json: bool) -> anyhow::Result<()> {
         waiting.into_iter().for_each(line);
     }
     while let Some(part) = stream.next().await {
+        if output::is_unread() {
+            break;
+        }
         buffer.push_str(&String::from_utf8_lossy(&part?));
         while let Some(end) = buffer.find("\n\n") {
             let event: String = buffer.drain(..end + 2).collect();
@@ -74,7 +78,7 @@ async fn watch(api: &Api, json: bool) -> anyhow::Result<()> {
                 event.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim_start).collect();
             let Ok(news) = serde_json::from_str::<Value>(&data) else { continue };
             if json {
-                println!("{news}");
+                say!("{news}");
                 continue;
             }
             let Some(id) = news.get("id").and_then(Value::as_str).filter(|id| id.starts_with("int_")) else { continue };
@@ -88,7 +92,7 @@ async fn watch(api: &Api, json: bool) -> anyhow::Result<()> {
 /// One call in one line of [`watch`].
 fn line(intent: &Value) {
     let [id, status, tier, title] = ["/id", "/status", "/risk_tier", "/title"].map(|pointer| text(intent, pointer));
-    println!("{id}  {status:<10} {tier:<8} {title}");
+    say!("{id}  {status:<10} {tier:<8} {title}");
 }
 
 /// A single intent stands under `data` where the answer has an envelope.
@@ -121,7 +125,7 @@ fn list(answer: &Value) {
 }
 
 fn show(intent: &Value) {
-    println!("{}", text(intent, "/title"));
+    say!("{}", text(intent, "/title"));
     for (name, pointer) in [
         ("intent", "/id"),
         ("status", "/status"),
@@ -139,7 +143,7 @@ fn show(intent: &Value) {
         ("approvals", "/approvals"),
         ("outcome", "/outcome"),
     ] {
-        println!("  {name:<11} {}", text(intent, pointer));
+        say!("  {name:<11} {}", text(intent, pointer));
     }
 }
 

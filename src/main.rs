@@ -1,6 +1,8 @@
 //! The command line: parse, load the configuration, compose, serve, drain. Each subcommand is one
 //! file; what they share is here in the words of the parts they compose.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 use clap::Parser;
 
 mod agents;
@@ -35,19 +37,20 @@ fn main() -> std::process::ExitCode {
     let cli = Cli::parse();
     // Both of rustls' providers are compiled in (pingora brings ring, jsonwebtoken aws-lc): choose once.
     if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
-        eprintln!("holdshort: another TLS provider was installed before");
+        note!("holdshort: another TLS provider was installed before");
         return Exit::Finding.into();
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("holdshort: starting the runtime: {error}");
+            note!("holdshort: starting the runtime: {error}");
             return Exit::Unavailable.into();
         }
     };
-    match runtime.block_on(run(cli)) {
-        Ok(exit) => exit.into(),
-        Err(error) => exit::report(&error),
+    match (runtime.block_on(run(cli)), output::lost()) {
+        (Ok(_), Some(kind)) => exit::report(&exit::unavailable(format!("the output cannot be written: {kind}"))),
+        (Ok(exit), None) => exit.into(),
+        (Err(error), _) => exit::report(&error),
     }
 }
 

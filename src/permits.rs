@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::cli::PermitCommand;
 use crate::exit::Exit;
 use crate::{exit, output};
+use crate::{note, say};
 
 pub(crate) async fn run(command: PermitCommand) -> anyhow::Result<Exit> {
     let PermitCommand::Verify { token, jwks, audience, json } = command;
@@ -35,9 +36,9 @@ pub(crate) async fn run(command: PermitCommand) -> anyhow::Result<Exit> {
             if json {
                 output::json(&json!({ "valid": true, "claims": claims }));
             } else {
-                println!("valid: signature, kind, times{}", if audience.is_some() { " and audience" } else { "" });
-                println!("(whether it is for a certain request and was not used before only the service can tell)");
-                println!("{claims:#}");
+                say!("valid: signature, kind, times{}", if audience.is_some() { " and audience" } else { "" });
+                say!("(whether it is for a certain request and was not used before only the service can tell)");
+                say!("{claims:#}");
             }
             Ok(Exit::Done)
         }
@@ -45,7 +46,7 @@ pub(crate) async fn run(command: PermitCommand) -> anyhow::Result<Exit> {
             if json {
                 output::json(&json!({ "valid": false, "error": refused.to_string() }));
             } else {
-                eprintln!("not valid: {refused}");
+                note!("not valid: {refused}");
             }
             Ok(Exit::Finding)
         }

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::cli::ProjectsCommand;
 use crate::exit::Exit;
+use crate::say;
 use crate::{local, output};
 
 pub(crate) async fn run(path: Option<&Path>, command: ProjectsCommand) -> anyhow::Result<Exit> {
@@ -51,7 +52,7 @@ fn show_key(name: &str, key: &gate::gate::MintedKey, json: bool) {
     if json {
         output::json(&json!({ "id": name, "key_id": key.id.to_string(), "key": key.secret.expose() }));
     } else {
-        println!("project {name}");
-        println!("key     {}   (shown only now)", key.secret.expose());
+        say!("project {name}");
+        say!("key     {}   (shown only now)", key.secret.expose());
     }
 }

@@ -1,8 +1,9 @@
 //! `holdshort schema`: the JSON Schema of the configuration, for editors.
 
 use crate::exit::Exit;
+use crate::say;
 
 pub(crate) fn run() -> anyhow::Result<Exit> {
-    println!("{:#}", rules::config::schema());
+    say!("{:#}", rules::config::schema());
     Ok(Exit::Done)
 }

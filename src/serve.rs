@@ -10,6 +10,7 @@ use crate::cli::{ServeArgs, ServeRole};
 use crate::configuration::{Configuration, located};
 use crate::exit::{self, Exit};
 use crate::log;
+use crate::say;
 
 mod files;
 mod reload;
@@ -39,7 +40,7 @@ pub(crate) async fn run(path: Option<&Path>, args: &ServeArgs) -> anyhow::Result
     if running.gate().needs_first_admin() {
         let token = running.gate().offer_link(None, &gate::Actor::Gate).await?;
         // On standard output, not in the log: whoever reads logs should not become the admin.
-        println!("No admin yet. Sign in (once, within an hour): {admin_url}/link/{token}");
+        say!("No admin yet. Sign in (once, within an hour): {admin_url}/link/{token}");
     }
     tracing::info!(
         agents = %running.proxy_addresses(),

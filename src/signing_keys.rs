@@ -10,6 +10,7 @@ use crate::cli::SigningKeysCommand;
 use crate::configuration::Configuration;
 use crate::exit::Exit;
 use crate::output;
+use crate::say;
 
 pub(crate) fn run(path: Option<&Path>, command: &SigningKeysCommand) -> anyhow::Result<Exit> {
     let configuration = Configuration::load_without_secrets(path)?;
@@ -46,7 +47,7 @@ pub(crate) fn run(path: Option<&Path>, command: &SigningKeysCommand) -> anyhow::
             if *json {
                 output::json(&json!({ "kid": key.kid, "alg": key.algorithm.name(), "created_at": key.created_at }));
             } else {
-                println!("{} signs from now on; a running gate takes note within seconds", key.kid);
+                say!("{} signs from now on; a running gate takes note within seconds", key.kid);
             }
         }
     }

@@ -10,6 +10,7 @@ use crate::api::Api;
 use crate::cli::SuggestArgs;
 use crate::configuration::Configuration;
 use crate::exit::Exit;
+use crate::note;
 use crate::output::{self, plain};
 
 /// Of `GET /api/unmatched`.
@@ -34,7 +35,7 @@ pub(crate) async fn run(config: Option<&Path>, args: &SuggestArgs) -> anyhow::Re
     let wanted = |calls: &Calls| args.upstream.as_ref().is_none_or(|name| calls.upstream == *name);
     let calls: Vec<Calls> = calls.into_iter().filter(wanted).collect();
     if calls.is_empty() {
-        eprintln!("every call that the gate has seen since it was started took a route");
+        note!("every call that the gate has seen since it was started took a route");
         return Ok(Exit::Done);
     }
     // What it cannot read stands in the text as a placeholder.
@@ -43,7 +44,7 @@ pub(crate) async fn run(config: Option<&Path>, args: &SuggestArgs) -> anyhow::Re
         let upstream = known.as_ref()?.config().upstreams.get(name)?.clone();
         Some((format!("{}{}", upstream.url.origin(), upstream.url.path), upstream.at.first().cloned()))
     };
-    print!("{}", text(&calls, frame));
+    output::text(&text(&calls, frame));
     Ok(Exit::Done)
 }
 

@@ -10,6 +10,7 @@ use crate::cli::TestArgs;
 use crate::configuration::{self, located};
 use crate::exit::{self, Exit};
 use crate::output::{self, plain};
+use crate::say;
 
 pub(crate) fn run(path: Option<&Path>, args: &TestArgs) -> anyhow::Result<Exit> {
     let path = located(path)?;
@@ -54,39 +55,39 @@ fn beside(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
 }
 
 fn print(reports: &[Report], failed: usize, coverage: Option<&Coverage>) {
-    println!("running {} {}\n", reports.len(), if reports.len() == 1 { "test" } else { "tests" });
+    say!("running {} {}\n", reports.len(), if reports.len() == 1 { "test" } else { "tests" });
     for report in reports {
         let came = if report.passed() { "ok" } else { "FAILED" };
-        println!("test {} ... {came}", plain(&report.name));
+        say!("test {} ... {came}", plain(&report.name));
         if report.passed() {
             continue;
         }
-        println!("  at {}", shown(&report.place));
+        say!("  at {}", shown(&report.place));
         for difference in &report.differences {
             let (what, expected, got) = (&difference.what, plain(&difference.expected), plain(&difference.got));
-            println!("  {what}: expected {expected}, got {got}");
+            say!("  {what}: expected {expected}, got {got}");
         }
         for step in report.trace() {
             let mark = if step.matched { '✓' } else { '✗' };
-            println!("    {mark} {}: {}", plain(&step.what), plain(&step.detail));
+            say!("    {mark} {}: {}", plain(&step.what), plain(&step.detail));
         }
-        println!();
+        say!();
     }
     if let Some(coverage) = coverage {
-        println!();
+        say!();
         let missed = &coverage.missed_routes;
-        println!("routes hit:   {}", share(coverage.routes, missed.len()));
+        say!("routes hit:   {}", share(coverage.routes, missed.len()));
         for route in missed {
-            println!("  no test hits {} ({})", plain(&route.name), shown(&route.place));
+            say!("  no test hits {} ({})", plain(&route.name), shown(&route.place));
         }
         let missed = &coverage.missed_policies;
-        println!("policies hit: {}", share(coverage.policies, missed.len()));
+        say!("policies hit: {}", share(coverage.policies, missed.len()));
         for policy in missed {
-            println!("  no test hits \"{}\" ({})", plain(&policy.name), shown(&policy.place));
+            say!("  no test hits \"{}\" ({})", plain(&policy.name), shown(&policy.place));
         }
     }
     let came = if failed == 0 { "ok" } else { "FAILED" };
-    println!("\ntest result: {came}. {} passed; {failed} failed", reports.len() - failed);
+    say!("\ntest result: {came}. {} passed; {failed} failed", reports.len() - failed);
 }
 
 fn shown(place: &Place) -> String {

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::cli::{RoleArg, TeamsCommand, UsersCommand};
 use crate::exit::Exit;
+use crate::say;
 use crate::{exit, local, output};
 
 pub(crate) async fn run(path: Option<&Path>, command: UsersCommand) -> anyhow::Result<Exit> {
@@ -29,9 +30,9 @@ pub(crate) async fn run(path: Option<&Path>, command: UsersCommand) -> anyhow::R
                     "teams": person.teams, "token": token.secret.expose(), "link": link,
                 }));
             } else {
-                println!("user   {} ({})", person.email, role_word(person.role));
-                println!("token  {}   (shown only now; for HOLDSHORT_TOKEN)", token.secret.expose());
-                println!("link   {link}   (signs in once, within an hour)");
+                say!("user   {} ({})", person.email, role_word(person.role));
+                say!("token  {}   (shown only now; for HOLDSHORT_TOKEN)", token.secret.expose());
+                say!("link   {link}   (signs in once, within an hour)");
             }
         }
         UsersCommand::Token { name, json } => {
@@ -42,7 +43,7 @@ pub(crate) async fn run(path: Option<&Path>, command: UsersCommand) -> anyhow::R
                     &json!({ "id": person.id.to_string(), "email": person.email, "token": token.secret.expose() }),
                 );
             } else {
-                println!("token  {}   (shown only now; for HOLDSHORT_TOKEN)", token.secret.expose());
+                say!("token  {}   (shown only now; for HOLDSHORT_TOKEN)", token.secret.expose());
             }
         }
         UsersCommand::Link { name, json } => {
@@ -51,7 +52,7 @@ pub(crate) async fn run(path: Option<&Path>, command: UsersCommand) -> anyhow::R
             if json {
                 output::json(&json!({ "id": person.map(|person| person.id.to_string()), "link": link(&token) }));
             } else {
-                println!("{}   (signs in once, within an hour)", link(&token));
+                say!("{}   (signs in once, within an hour)", link(&token));
             }
         }
         UsersCommand::Disable { name, json } => {
@@ -60,7 +61,7 @@ pub(crate) async fn run(path: Option<&Path>, command: UsersCommand) -> anyhow::R
             if json {
                 output::json(&json!({ "id": person.id.to_string(), "email": person.email, "disabled": true }));
             } else {
-                println!("{} is disabled: tokens, sessions and votes no longer count", person.email);
+                say!("{} is disabled: tokens, sessions and votes no longer count", person.email);
             }
         }
         UsersCommand::List { json } => {

@@ -158,6 +158,59 @@ fn warnings_end_with_nothing_unless_they_are_denied_and_errors_with_configuratio
 }
 
 #[test]
+fn a_reader_who_stops_early_is_no_error_and_changes_no_exit_code() {
+    use std::process::Stdio;
+    let bad: String = (0..3000)
+        .map(|at| format!("  - {{ name: t{at}, request: GET /api/v1/x, expect: {{ decision: auto_deny }} }}\n"))
+        .collect();
+    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+    let failing = folder(&[("holdshort.yaml", GATE), ("all.test.yaml", &format!("tests:\n{bad}"))]);
+    for (folder, arguments, code) in [
+        (config.as_path(), &["schema"][..], 0),
+        (config.as_path(), &["explain", "--json", "/payments/v1/refunds"], 0),
+        (failing.path(), &["test"], 1),
+        (failing.path(), &["test", "--json"], 1),
+        (failing.path(), &["check", "--format", "json"], 0),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_holdshort"));
+        command.args(arguments).current_dir(folder).env_clear().stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // Nobody reads at all: the first line already finds the pipe closed.
+        drop(child.stdout.take());
+        let ended = child.wait_with_output().unwrap();
+        assert_eq!((ended.status.code(), text(&ended.stderr)), (Some(code), String::new()), "{arguments:?}");
+    }
+    let full = std::fs::File::options().write(true).open("/dev/full");
+    if let Ok(full) = full {
+        let run = Command::new(env!("CARGO_BIN_EXE_holdshort")).arg("schema").stdout(full).output().unwrap();
+        let said = text(&run.stderr);
+        assert_eq!(run.status.code(), Some(69), "{said}");
+        assert!(said.contains("the output cannot be written") && !said.contains("panicked"), "{said}");
+    }
+}
+
+#[test]
+fn explain_knows_where_a_call_comes_from_and_of_which_project_a_stranger_is() {
+    let gate = "projects: [support]\nupstreams:\n  api:\n    url: http://127.0.0.1:9\n    at: /api\n    projects: [support]\n    routes:\n      - { action: inside, match: { path: /x, client: [192.0.2.0/24] } }\n";
+    let folder = folder(&[("holdshort.yaml", gate)]);
+    let run = |arguments: &[&str]| holdshort(folder.path(), &[&["explain", "/api/x"], arguments].concat());
+    let said = text(&run(&["--client", "192.0.2.7"]).stdout);
+    assert!(said.contains("Action inside"), "{said}");
+    let said = text(&run(&["--client", "198.51.100.7"]).stdout);
+    assert!(said.contains("no route") && said.contains("198.51.100.7"), "{said}");
+    let stranger = run(&["--client", "192.0.2.7", "--agent", "new-one"]);
+    let (said, aside) = (text(&stranger.stdout), text(&stranger.stderr));
+    assert!(said.contains("which does not reach api") && aside.contains("--project"), "{said}{aside}");
+    let said = text(&run(&["--client", "192.0.2.7", "--agent", "new-one", "--project", "support"]).stdout);
+    assert!(said.contains("Agent new-one (project support, new)") && said.contains("Action inside"), "{said}");
+    let wrong = run(&["--project", "suport"]);
+    assert_eq!(wrong.status.code(), Some(1));
+    let said = text(&wrong.stderr);
+    assert!(said.contains("these files have the projects") && said.contains("support"), "{said}");
+    assert_eq!(run(&["--client", "here"]).status.code(), Some(2));
+}
+
+#[test]
 fn explain_shows_what_decides_and_who_could_approve_without_colour_in_a_pipe() {
     let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
     let call = [

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::harness::{run_holdshort, upstream};
+use crate::harness::{holdshort, run_holdshort, upstream};
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
@@ -153,4 +153,58 @@ async fn the_demo_plays_its_whole_story_by_itself_and_leaves_only_its_folder() {
     assert_eq!(said.matches("401 in").count(), 3, "{said}");
     let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["holdshort-demo"]);
+}
+
+#[tokio::test]
+async fn explain_tells_of_a_held_call_what_was_looked_at_and_what_is_asked_in_words() {
+    let service = upstream().run().await;
+    let gate = holdshort()
+        .before(&service)
+        .route("action: refund, match: POST /refunds, risk_tier: high, params: { amount: { from: /amount, type: integer }, who: /who }")
+        .policy("name: small, action: refund, when: params.amount < 100, decision: auto_approve, priority: 9")
+        .policy("name: large, action: refund, decision: require_approval, approvals: { required: 2, from: [dana@example.com, kofi@example.com], delay: 5m, confirm: \"{params.who}\" }")
+        .run()
+        .await;
+    let dana = gate.dana();
+    let call =
+        gate.agent("billing").await.post("/refunds", &serde_json::json!({ "amount": 900, "who": "cus_1" })).start();
+    let waiting = dana.next_pending().await;
+    let run = |args: &[&str]| {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_holdshort"));
+        command
+            .arg("explain")
+            .arg(waiting.id())
+            .args(args)
+            .args(["--url", &dana.admin])
+            .env("HOLDSHORT_TOKEN", &dana.token);
+        command.current_dir(gate.folder.path()).kill_on_drop(true);
+        async move { command.output().await.unwrap() }
+    };
+    let explained = run(&[]).await;
+    let said = text(&explained.stdout);
+    assert!(explained.status.success(), "{said}{}", text(&explained.stderr));
+    for part in [
+        "pending",
+        "✓ route POST /refunds",
+        "✗ policy small",
+        "`params.amount < 100` is false: params.amount is 900",
+        "✓ policy large",
+        "Action refund, risk high",
+        "Decided by policy large",
+        "2 approvals by different people from dana@example.com, kofi@example.com",
+        "they type: cus_1",
+        "sent 5m after the last approval",
+    ] {
+        assert!(said.contains(part), "{part} is missing in\n{said}");
+    }
+    assert!(!said.contains('{') && !said.contains("all_of"), "raw JSON: {said}");
+    let told: Value = serde_json::from_slice(&run(&["--json"]).await.stdout).unwrap();
+    assert_eq!((&told["policy"], &told["requirement"]["required"]), (&"large".into(), &2.into()), "{told}");
+    let (status, answer) =
+        waiting.try_approve(serde_json::json!({ "confirmation": "cus_1", "comment": "as agreed" })).await;
+    assert_eq!(status, 200, "{answer}");
+    let said = text(&run(&[]).await.stdout);
+    assert!(said.contains("dana@example.com said approve: as agreed"), "{said}");
+    assert!(call.is_waiting() && service.calls().is_empty(), "explaining sends nothing");
+    call.hang_up().await;
 }

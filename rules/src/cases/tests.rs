@@ -128,6 +128,7 @@ fn what_is_wrong_in_a_file_of_tests_is_told_with_its_place() {
         ("request: GET /x, expect: {}".to_owned(), "this test expects nothing"),
         ("request: GET /x".to_owned(), "the key `expect` is missing"),
         (format!("request: /x, {expect}"), "expected a method and a path"),
+        (format!("request: {{ path: /x, client: localhost }}, {expect}"), "expected an IP address"),
         (format!("request: {{ method: GET }}, {expect}"), "this request has no path"),
         (format!("request: {{ path: x }}, {expect}"), "starts with `/`"),
         (format!("request: {{ path: /x, body: 1, text: a }}, {expect}"), "one body: `body` or `text`"),
@@ -165,4 +166,53 @@ fn coverage_names_what_no_test_hits() {
     assert_eq!(names(&coverage.missed_routes), ["payments: upload", "payments: read", "tools: tool *"]);
     assert_eq!(names(&coverage.missed_policies), ["small", "never"], "what is only watched was hit, too");
     assert_eq!((coverage.routes, coverage.policies), (5, 4));
+}
+
+const GRAPH: &str = r#"
+proxy: { trusted_proxies: [10.0.0.0/8] }
+upstreams:
+  graph:
+    url: http://127.0.0.1:9200
+    at: /graph
+    routes:
+      - { action: read, match: { path: /graphql, graphql: { operation: query } }, risk_tier: low }
+      - { action: delete_user, match: { path: /graphql, graphql: { operation: mutation, field: deleteUser } }, risk_tier: critical }
+      - { action: inside, match: { path: /inside, client: [192.0.2.0/24] } }
+"#;
+
+fn graph(tests: &str) -> (Vec<Report>, Coverage) {
+    let source = |name: &str, text: &str| Source { name: name.to_owned(), text: text.to_owned() };
+    let (config, _) =
+        load(vec![source("gate.yaml", GRAPH)], &NoSecrets).unwrap_or_else(|findings| panic!("{findings}"));
+    let rules = Ruleset::compile(Arc::new(config)).unwrap();
+    let cases = read(vec![source("gate.test.yaml", tests)], rules.config()).unwrap_or_else(|it| panic!("{it}"));
+    let reports: Vec<Report> = cases.iter().map(|case| case.run(&rules)).collect();
+    let coverage = Coverage::of(rules.config(), &reports);
+    (reports, coverage)
+}
+
+#[test]
+fn the_route_of_a_graphql_call_counts_as_hit() {
+    let (reports, coverage) = graph(
+        "tests:\n  - { name: a, request: { path: /graph/graphql, body: { query: 'mutation { gone: deleteUser(id: 7) { id } }' } }, \
+         expect: { action: delete_user } }\n",
+    );
+    assert!(reports[0].passed(), "{:?}", reports[0].differences);
+    let missed: Vec<&str> = coverage.missed_routes.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(missed, ["graph: read", "graph: inside"]);
+}
+
+#[test]
+fn a_test_says_from_which_address_it_calls() {
+    let (reports, _) = graph(
+        "tests:\n  \
+         - { name: a, request: { path: /graph/inside, client: 192.0.2.7 }, expect: { action: inside } }\n  \
+         - { name: b, request: { path: /graph/inside, client: 198.51.100.7 }, expect: { decision: no_route } }\n  \
+         - { name: c, request: { path: /graph/inside }, expect: { decision: no_route } }\n  \
+         - { name: d, request: { path: /graph/inside, client: 10.0.0.1, headers: { x-forwarded-for: 192.0.2.7 } }, expect: { action: inside } }\n  \
+         - { name: e, request: { path: /graph/inside, client: 198.51.100.7, headers: { x-forwarded-for: 192.0.2.7 } }, expect: { decision: no_route } }\n",
+    );
+    for report in &reports {
+        assert!(report.passed(), "{}: {:?}", report.name, report.differences);
+    }
 }

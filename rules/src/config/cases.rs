@@ -148,6 +148,13 @@ impl Writing<'_> {
             self.error("unknown-upstream", upstream.mark, message, help);
         }
         self.one_of(&call, mark);
+        let peer = call.client.as_ref().and_then(|client| {
+            let address = client.value.trim().parse().ok();
+            if address.is_none() {
+                self.error("bad-value", client.mark, "expected an IP address, such as `192.0.2.7`", None);
+            }
+            address
+        });
         let target = match (&call.path, &call.url) {
             (Some(path), _) => path.value.clone(),
             (None, Some(url)) => url.value.clone(),
@@ -191,6 +198,7 @@ impl Writing<'_> {
             target,
             headers,
             body: Bytes::from(body.unwrap_or_default()),
+            peer,
         }
     }
 

@@ -238,6 +238,7 @@ fn what(intent: &Value) -> Option<What> {
         target: text("/request/target")?,
         headers,
         body: Bytes::from(body),
+        peer: None,
     }))
 }
 

@@ -1,7 +1,7 @@
 //! A call that nobody sent, walked through the rules as the proxy walks a real one: head, mount, body,
 //! route, decision. Rule tests and replays of recorded calls stand on it.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use bytes::Bytes;
 
@@ -9,7 +9,7 @@ use super::view::View;
 use super::{BodyNeed, Hit, Mounted, Routed, Ruleset};
 use crate::config::{AgentEntry, Config};
 use crate::decision::{Caller, Decision};
-use crate::request::{Content, Head, HttpVersion, Malformed, RawHead, Reading, Request};
+use crate::request::{Content, Head, HttpVersion, Malformed, RawHead, Reading, Request, client};
 
 /// The project that is always there.
 const DEFAULT_PROJECT: &str = "default";
@@ -24,6 +24,8 @@ pub struct Trial {
     pub target: String,
     pub headers: Vec<(String, String)>,
     pub body: Bytes,
+    /// The address that calls the gate. Where that is a trusted proxy, `X-Forwarded-For` among the headers counts.
+    pub peer: Option<IpAddr>,
 }
 
 /// Where its walk ended, and whom it passed.
@@ -219,7 +221,10 @@ impl Ruleset {
             headers: &headers,
         };
         let reading = Reading { permit_header: config.permit.header.clone(), head_limit: config.limits.head };
-        let head = Head::read(&raw, &reading)?;
+        let mut head = Head::read(&raw, &reading)?;
+        let forwarded = trial.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("x-forwarded-for"));
+        let forwarded: Vec<&[u8]> = forwarded.map(|(_, value)| value.as_bytes()).collect();
+        head.client = trial.peer.map(|peer| client(peer, &forwarded, &config.proxy.trusted_proxies));
         let mounted = match named {
             Some(name) => self.upstreams.iter().find(|upstream| upstream.config.name == name).map(|upstream| Mounted {
                 upstream: upstream.clone(),

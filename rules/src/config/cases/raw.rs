@@ -71,6 +71,8 @@ pub(super) struct Call {
     /// An MCP `tools/call` of this tool.
     pub(super) tool: Option<At<String>>,
     pub(super) arguments: Option<At<JsonText>>,
+    /// The address that calls the gate, for routes that ask for one; `x-forwarded-for` counts where it is a trusted proxy.
+    pub(super) client: Option<At<String>>,
 }
 
 /// The name of an agent of the configuration, or what there is to know of one.

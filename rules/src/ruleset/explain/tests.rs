@@ -43,6 +43,7 @@ fn post(body: &str) -> Trial {
         target: "/pay/refunds".to_owned(),
         headers: vec![("content-type".to_owned(), "application/json".to_owned())],
         body: body.to_owned().into(),
+        peer: None,
     }
 }
 

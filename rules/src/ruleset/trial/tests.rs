@@ -37,6 +37,7 @@ fn walked(upstream: Option<&str>, method: &str, target: &str, body: &str) -> Wal
         target: target.to_owned(),
         headers: vec![json],
         body: Bytes::copy_from_slice(body.as_bytes()),
+        peer: None,
     };
     rules(GATE).walk(&trial, None, 0)
 }
