@@ -212,9 +212,10 @@ impl Kept {
         self.names.push((name.to_owned(), start..self.values.len()));
     }
 
-    /// Adds to the value that is there.
+    /// Adds to the value that is there. Nothing adds nothing: white space would be left at an end of the value.
     fn join(&mut self, name: &str, between: &[u8], value: &[u8]) {
         let Some((_, range)) = self.names.iter_mut().find(|(kept, _)| kept == name) else { return };
+        let between = if range.start == range.end || value.is_empty() { b"" } else { between };
         let start = self.values.len();
         self.values.extend_from_within(range.clone());
         self.values.extend_from_slice(between);

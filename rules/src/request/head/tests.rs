@@ -220,6 +220,7 @@ fn accepted_heads() {
         1.0 POST / | host: a | content-length: 0 => a | length 0
         2 POST / | host: a | content-length: 3 => a | length 3
         2 GET / | :authority: a | cookie: a=1 | x: 1 | cookie: b=2 => a | cookie: a=1; b=2 | x: 1
+        2 GET / | :authority: a | cookie: | cookie: a=1 | cookie: | cookie: b=2 | cookie: => a | cookie: a=1; b=2
         1.1 GET / | host: a | proxy-authorization: Bearer hsk_agent_x => a | proxy-authorization: Bearer hsk_agent_x
         ",
     ) {
