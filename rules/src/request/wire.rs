@@ -265,7 +265,7 @@ impl Wire {
 
     /// Refuses at the first byte that differs, as parsers behind do: none may refuse before.
     fn spoken_version(&self) -> Result<Version, Malformed> {
-        let word = self.word.get().unwrap_or(b"too long");
+        let word = self.word.start();
         if HTTP_11.starts_with(word) {
             return Ok(Version::Http11);
         }

@@ -72,6 +72,7 @@ const REFUSED: &str = r##"
     GET /a HTTP/1.1 ^Host: a^^                          | something follows the HTTP version (request line)
     GET /a HTTP/1.1 HTTP/1.1^Host: a^^                  | something follows the HTTP version (request line)
     GET /a HTTP/1.1\tHTTP/0.9^Host: a^^                 | something follows the HTTP version (request line)
+    GET /a HTTP/1.1;a-word-of-more-than-24-bytes^^      | something follows the HTTP version (request line)
     GET /a HTTP/1.2^Host: a^^                           | an HTTP version that is not spoken here (request line)
     GET /a HTTP/3.0^Host: a^^                           | an HTTP version that is not spoken here (request line)
     GET /a HTTP/01.1^Host: a^^                          | an HTTP version that is not spoken here (request line)
@@ -156,6 +157,7 @@ fn refused_connections() {
         assert_eq!(refused.sound, 0, "{shown}");
         assert!(!refused.head_was_whole, "{shown}");
         assert_eq!(refused.malformed.to_string(), said, "{shown}");
+        assert_eq!(in_pieces(&sent, &vec![1; sent.len()]), Err(refused.malformed), "byte by byte: {shown}");
     }
 }
 

@@ -29,6 +29,11 @@ impl Word {
         self.bytes.get(..usize::from(self.length))
     }
 
+    /// All of it, or as much as was kept.
+    pub(super) fn start(&self) -> &[u8] {
+        self.get().unwrap_or(&self.bytes)
+    }
+
     pub(super) fn is(&self, word: &str) -> bool {
         self.get().is_some_and(|it| it.eq_ignore_ascii_case(word.as_bytes()))
     }
