@@ -137,6 +137,14 @@ pub(super) fn parse(file: usize, name: &str, text: &str) -> Result<Option<Node>,
             None,
         )));
     }
+    if let Some(place) = lone_carriage_return(name, text) {
+        return Err(Box::new(error(
+            "carriage-return",
+            place,
+            "a carriage return without a line feed: YAML ends the line here, editors and reviews may not".to_owned(),
+            Some("end lines with a line feed".to_owned()),
+        )));
+    }
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_events: 400_000,
@@ -166,6 +174,16 @@ pub(super) fn parse(file: usize, name: &str, text: &str) -> Result<Option<Node>,
         }
         Err(fault) => Err(Box::new(finding(name, &fault))),
     }
+}
+
+/// Behind one, a rule could stand in what looks like a comment, and no line that is named would be the line.
+fn lone_carriage_return(name: &str, text: &str) -> Option<Place> {
+    let at = text.match_indices('\r').map(|(at, _)| at).find(|at| text.as_bytes().get(at + 1) != Some(&b'\n'))?;
+    let before = text.get(..at)?;
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    let number = |count| u32::try_from(count).unwrap_or(u32::MAX);
+    Some(Place { file: name.to_owned(), line: number(line), column: number(column) })
 }
 
 fn finding(name: &str, fault: &serde_saphyr::Error) -> Finding {

@@ -31,6 +31,16 @@ fn repeat(count: usize, one: impl Fn(usize) -> String) -> String {
     })
 }
 
+/// To YAML the second line of the comment is a rule.
+#[test]
+fn nothing_hides_behind_a_carriage_return() {
+    let (Ok((_, findings)) | Err(findings)) = files(&[("gate.yaml", "proxy: {}\n# rules\rpolicies: []\n")]);
+    let [finding] = findings.list.as_slice() else { panic!("{findings}") };
+    assert_eq!((finding.code, finding.place.line, finding.place.column), ("carriage-return", 2, 8));
+    let (Ok((_, findings)) | Err(findings)) = files(&[("gate.yaml", "proxy: {}\r\n# rules\r\npolicies: []\r\n")]);
+    assert!(findings.list.iter().all(|finding| finding.code != "carriage-return"), "{findings}");
+}
+
 #[test]
 fn large_and_twisted_files_are_answered_soon() {
     soon("deep lists", &"[".repeat(200_000));
