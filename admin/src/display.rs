@@ -7,8 +7,9 @@
 //!
 //! INVARIANT: nothing is left out silently. Every character is shown, escaped, or counted.
 
-pub(crate) mod json;
+pub mod json;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fmt::Write as _;
 use std::sync::LazyLock;
@@ -17,8 +18,9 @@ use regex::Regex;
 
 /// A text made fit to be shown.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Shown {
+pub struct Shown {
     pieces: Vec<Piece>,
+    warnings: BTreeSet<Warning>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,12 +35,11 @@ enum Piece {
     /// Start and end of a token's colour in JSON.
     Open(&'static str),
     Close,
-    Warn(Warning),
 }
 
 /// What a reader should know before believing a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Warning {
+pub enum Warning {
     Direction,
     Invisible,
     Control,
@@ -52,7 +53,8 @@ pub(crate) enum Warning {
 }
 
 impl Warning {
-    pub(crate) fn text(self) -> &'static str {
+    #[must_use]
+    pub fn text(self) -> &'static str {
         match self {
             Warning::Direction => "characters that reverse the direction of text",
             Warning::Invisible => "invisible characters",
@@ -91,14 +93,14 @@ static TWO_ALPHABETS: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// Makes a text fit to be shown.
-pub(crate) fn show(text: impl AsRef<str>) -> Shown {
+pub fn show(text: impl AsRef<str>) -> Shown {
     let mut shown = Shown::default();
     shown.add(text.as_ref());
     shown
 }
 
 /// Makes bytes fit to be shown: text where they are UTF-8, escapes for the rest.
-pub(crate) fn show_bytes(bytes: &[u8]) -> Shown {
+pub fn show_bytes(bytes: &[u8]) -> Shown {
     let mut shown = Shown::default();
     for chunk in bytes.utf8_chunks() {
         shown.add(chunk.valid());
@@ -147,9 +149,7 @@ impl Shown {
     }
 
     fn warn(&mut self, warning: Warning) {
-        if !self.pieces.contains(&Piece::Warn(warning)) {
-            self.pieces.push(Piece::Warn(warning));
-        }
+        self.warnings.insert(warning);
     }
 
     fn run(&mut self, run: &str) {
@@ -171,19 +171,14 @@ impl Shown {
     }
 
     /// What to warn of, each once.
-    pub(crate) fn warnings(&self) -> Vec<Warning> {
-        let mut all: Vec<Warning> = self
-            .pieces
-            .iter()
-            .filter_map(|piece| if let Piece::Warn(warning) = piece { Some(*warning) } else { None })
-            .collect();
-        all.sort_unstable();
-        all.dedup();
-        all
+    #[must_use]
+    pub fn warnings(&self) -> Vec<Warning> {
+        self.warnings.iter().copied().collect()
     }
 
     /// As plain text, for titles of windows and tests: escapes in brackets.
-    pub(crate) fn text(&self) -> String {
+    #[must_use]
+    pub fn text(&self) -> String {
         let mut text = String::new();
         for piece in &self.pieces {
             let _ = match piece {
@@ -191,7 +186,7 @@ impl Shown {
                 Piece::Escape(escape) => write!(text, "[{escape}]"),
                 Piece::Run(run) => write!(text, "[+{run}]"),
                 Piece::Hint(hint) => write!(text, " ({hint})"),
-                Piece::Open(_) | Piece::Close | Piece::Warn(_) => Ok(()),
+                Piece::Open(_) | Piece::Close => Ok(()),
             };
         }
         text
@@ -213,7 +208,6 @@ impl fmt::Display for Shown {
                 Piece::Hint(text) => tagged(f, "hint", text)?,
                 Piece::Open(class) => write!(f, "<span class=\"{class}\">")?,
                 Piece::Close => f.write_str("</span>")?,
-                Piece::Warn(_) => {}
             }
         }
         Ok(())

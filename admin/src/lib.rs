@@ -10,7 +10,7 @@
 pub(crate) mod api;
 pub(crate) mod app;
 pub(crate) mod caller;
-pub(crate) mod display;
+pub mod display;
 pub(crate) mod error;
 pub(crate) mod guard;
 pub(crate) mod input;

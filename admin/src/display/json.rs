@@ -8,16 +8,17 @@ const DEEPEST_INDENT: usize = 24;
 
 /// JSON as laid out, with what stands at its top.
 #[derive(Debug, Clone)]
-pub(crate) struct ShownJson {
-    pub(crate) shown: Shown,
+pub struct ShownJson {
+    pub shown: Shown,
     /// Keys of the outermost object, in order.
-    pub(crate) top: Vec<String>,
+    pub top: Vec<String>,
     /// Keys of all objects.
-    pub(crate) keys: usize,
+    pub keys: usize,
 }
 
 /// Lays JSON out; `None` where the bytes are not JSON.
-pub(crate) fn lay_out(bytes: &[u8]) -> Option<ShownJson> {
+#[must_use]
+pub fn lay_out(bytes: &[u8]) -> Option<ShownJson> {
     serde_json::from_slice::<serde::de::IgnoredAny>(bytes).ok()?;
     let text = std::str::from_utf8(bytes).ok()?;
     let mut layout = Layout { shown: Shown::default(), stack: Vec::new(), top: Vec::new(), keys: 0 };
@@ -117,7 +118,9 @@ impl Layout {
             }
         }
         self.shown.pieces.push(Piece::Open(class));
-        self.shown.pieces.extend(show(token).pieces);
+        let Shown { pieces, warnings } = show(token);
+        self.shown.pieces.extend(pieces);
+        self.shown.warnings.extend(warnings);
         self.shown.pieces.push(Piece::Close);
     }
 

@@ -118,3 +118,12 @@ fn numbers_are_grouped_beside_the_raw_token() {
     }
     assert_eq!(group("12"), "12");
 }
+
+/// A page that takes minutes to make is one that nobody approves on.
+#[test]
+fn what_must_be_warned_of_is_noted_in_no_time() {
+    let hostile = ["\0".repeat(128 * 1024), "\u{AD}".repeat(64 * 1024)].concat();
+    let start = std::time::Instant::now();
+    assert_eq!(show(&hostile).warnings(), [Warning::Invisible, Warning::Control]);
+    assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+}
