@@ -182,6 +182,25 @@ async fn heads_that_two_parsers_could_read_differently_reach_nothing_and_end_the
 }
 
 #[tokio::test]
+async fn an_absolute_target_that_disagrees_with_host_is_told_so_and_a_refused_head_gets_no_body() {
+    let attack = Attack::on("unmatched: pass").await;
+    for target in ["http://other/up/v1/x", "http://gate:81/up/v1/x", "HTTP://GATE/up/v1/x", "https://x@gate/up/v1/x"] {
+        let answer = attack.send(&attack.head(&format!("GET {target} HTTP/1.1"), "")).await;
+        assert!(answer.starts_with("HTTP/1.1 400 Not executed"), "{target}: {answer}");
+        assert!(answer.contains("(request target)") && answer.contains("BAD_REQUEST"), "{target}: {answer}");
+    }
+    for line in ["HEAD /up/v1\t/x HTTP/1.1", "HEAD http://other/up/v1/x HTTP/1.1"] {
+        let answer = attack.send(&attack.head(line, "")).await;
+        assert!(answer.starts_with("HTTP/1.1 400 Not executed"), "{line}: {answer}");
+        assert!(answer.ends_with("\r\n\r\n"), "{line} got a body: {answer}");
+    }
+    assert!(attack.service.calls().is_empty());
+    let agreed = attack.send(&attack.head("GET http://gate/up/v1/x HTTP/1.1", "Connection: close\r\n")).await;
+    assert!(agreed.starts_with("HTTP/1.1 200"), "{agreed}");
+    assert_eq!(attack.service.only_call().target, "/v1/x");
+}
+
+#[tokio::test]
 async fn bodies_whose_framing_is_broken_end_the_connection() {
     for keys in BOTH {
         let attack = Attack::on(keys).await;
