@@ -1,7 +1,7 @@
 //! The one sending of a request.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rules::Request;
 
@@ -13,6 +13,9 @@ use crate::intent::{Event, What};
 use crate::shown::Shown;
 use crate::store::Row;
 
+/// Longest time from the last look at an intent to the first byte of its sending.
+const FRESH_FOR: Duration = Duration::from_secs(10);
+
 /// Proof that an intent was claimed for sending. Made only by the gate, after the commit.
 /// Dropped without an outcome, the intent becomes `unknown`.
 #[derive(Debug)]
@@ -23,8 +26,34 @@ pub struct Released {
     shown: Shown,
     decided: Decided,
     claimed_at: Timestamp,
+    look: Look,
     /// Its outcome is handed in.
     ended: bool,
+}
+
+/// When it was looked at for the last time, and for how long what was found holds: by the monotonic clock,
+/// which nobody sets.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Look {
+    at: Instant,
+    holds_for: Duration,
+}
+
+impl Look {
+    /// Starts now.
+    pub(crate) fn begin() -> Look {
+        Look { at: Instant::now(), holds_for: FRESH_FOR }
+    }
+
+    /// At which it was `now` by the other clock, and which found that the intent expires then.
+    pub(crate) fn until(self, now: Timestamp, expires_at: Timestamp) -> Look {
+        let left = u64::try_from(expires_at.0.saturating_sub(now.0)).unwrap_or(0);
+        Look { holds_for: self.holds_for.min(Duration::from_micros(left)), ..self }
+    }
+
+    fn is_over(self, besides: Duration) -> bool {
+        self.at.elapsed() >= self.holds_for.saturating_add(besides)
+    }
 }
 
 /// Who let it pass.
@@ -61,9 +90,9 @@ impl Released {
         call: Arc<Call>,
         shown: Shown,
         decided: Decided,
-        claimed_at: Timestamp,
+        (claimed_at, look): (Timestamp, Look),
     ) -> Released {
-        Released { gate, row, call, shown, decided, claimed_at, ended: false }
+        Released { gate, row, call, shown, decided, claimed_at, look, ended: false }
     }
 
     #[must_use]
@@ -74,6 +103,14 @@ impl Released {
     #[must_use]
     pub fn request(&self) -> &Arc<Request> {
         &self.call.request
+    }
+
+    /// Too long ago that everything was checked, or past its expiry: nothing of it may be written any more.
+    /// Such time goes by when the process is stopped or its disk hangs. Time that went by on purpose since
+    /// (`besides`) is let off.
+    #[must_use]
+    pub fn is_stale(&self, besides: Duration) -> bool {
+        self.look.is_over(besides)
     }
 
     /// People approved it: a fresh connection, the answer kept if the caller is gone.
@@ -168,5 +205,37 @@ impl Drop for Released {
         if !self.ended {
             self.conclude(What::Unknown { why: "the sending was cut off".to_owned() });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::{FRESH_FOR, Look};
+    use crate::clock::Timestamp;
+
+    const NOW: Timestamp = Timestamp(1_000_000_000);
+
+    fn ago(age: Duration) -> Look {
+        Look { at: Instant::now().checked_sub(age).unwrap(), holds_for: FRESH_FOR }
+    }
+
+    #[test]
+    fn what_was_found_holds_for_ten_seconds_and_never_past_the_expiry() {
+        let second = Duration::from_secs(1);
+        let cases = [
+            (ago(second), false),
+            (ago(FRESH_FOR), true),
+            (ago(second).until(NOW, NOW.plus(second * 5)), false),
+            (ago(second * 5).until(NOW, NOW.plus(second * 5)), true),
+            (ago(FRESH_FOR).until(NOW, NOW.plus(second * 3600)), true),
+            (ago(second * 0).until(NOW, NOW), true),
+        ];
+        for (look, over) in cases {
+            assert_eq!(look.is_over(Duration::ZERO), over, "{look:?}");
+        }
+        assert!(!ago(FRESH_FOR).is_over(second * 5), "time that went by on purpose is let off");
+        assert!(ago(FRESH_FOR + second * 5).is_over(second * 5));
     }
 }

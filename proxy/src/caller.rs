@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::pin;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use pingora_core::protocols::http::ServerSession;
 use pingora_http::ResponseHeader;
 
@@ -14,11 +15,13 @@ use crate::joining::Joining;
 pub(crate) struct Caller<'a> {
     session: &'a mut ServerSession,
     gone: bool,
+    /// Trailers have ended the answer.
+    ended: bool,
 }
 
 impl<'a> Caller<'a> {
     pub(crate) fn new(session: &'a mut ServerSession) -> Caller<'a> {
-        Caller { session, gone: false }
+        Caller { session, gone: false, ended: false }
     }
 
     pub(crate) fn is_gone(&self) -> bool {
@@ -88,9 +91,23 @@ impl<'a> Caller<'a> {
         }
     }
 
+    /// What came after the body (gRPC's status), where this connection can carry it: over HTTP/2. The
+    /// answer ends with it.
+    pub(crate) async fn trailers(&mut self, mut trailers: HeaderMap) {
+        if self.gone || !self.session.is_http2() {
+            return;
+        }
+        for name in trailers.keys().filter(|name| name.as_str().starts_with("holdshort-")).cloned().collect::<Vec<_>>()
+        {
+            trailers.remove(name);
+        }
+        self.gone = self.session.write_response_trailers(trailers).await.is_err();
+        self.ended = true;
+    }
+
     /// The answer is whole. Says whether the caller got it all.
     pub(crate) async fn end(&mut self) -> bool {
-        if !self.gone {
+        if !self.gone && !self.ended {
             self.gone = self.session.write_response_body(Bytes::new(), true).await.is_err();
         }
         !self.gone

@@ -1,16 +1,16 @@
 //! Waiting for people, on the caller's open connection.
 //!
-//! Ends with a verdict, with the caller hanging up, or with the caller's patience. Draining reaches a
+//! Ends with a verdict, with the caller hanging up or taking the call back, or with its patience. Draining reaches a
 //! held call through the gate, which wakes it.
 
 use std::time::{Duration, Instant};
 
-use gate::{Approved, Hold, StoredAnswer, Wake};
+use gate::{Approved, Hold, Refusal, StoredAnswer, Wake};
 use tokio::time::{MissedTickBehavior, interval_at, sleep_until};
 
 use crate::answer::Stop;
 use crate::caller::Caller;
-use crate::mcp::Progress;
+use crate::mcp::{Cancellable, Progress};
 use crate::signs::HeldCall;
 
 /// How often a caller that reads an event stream gets a sign of life.
@@ -21,6 +21,8 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
 pub(crate) enum Woken {
     Approved(Approved),
     Answered(StoredAnswer),
+    /// The client has taken the call back; people may go on deciding.
+    Cancelled(Refusal),
 }
 
 /// Waits until `until`.
@@ -32,6 +34,7 @@ pub(crate) async fn wait(
     caller: &mut Caller<'_>,
     until: Instant,
     mut progress: Option<&mut Progress>,
+    cancellable: Option<&Cancellable>,
     _held: HeldCall,
 ) -> Result<Woken, Stop> {
     let mut over = std::pin::pin!(sleep_until(until.into()));
@@ -49,6 +52,7 @@ pub(crate) async fn wait(
                 Wake::Refused(refusal) => Err(refusal.into()),
             },
             () = caller.hung_up() => return Err(Stop::Gone),
+            () = taken_back(cancellable) => return Ok(Woken::Cancelled(hold.pending())),
             () = &mut over => return Err(hold.pending().into()),
             _ = sign.tick(), if progress.is_some() => {
                 if let Some(progress) = progress.as_deref_mut() {
@@ -57,5 +61,12 @@ pub(crate) async fn wait(
                 }
             }
         }
+    }
+}
+
+async fn taken_back(cancellable: Option<&Cancellable>) {
+    match cancellable {
+        Some(cancellable) => cancellable.cancelled().await,
+        None => std::future::pending().await,
     }
 }

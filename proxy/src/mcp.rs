@@ -3,7 +3,7 @@
 //! Widely installed clients lose their session, or the reason, on any status but 200, so refusals are
 //! results that the model reads. A held call answers with an event stream at once; what the upstream
 //! says later goes into that stream. [`sessions`] remembers whose a session is and which client opened it, because
-//! only the handshake says it.
+//! only the handshake says it; [`held`] lets a client take a held call back.
 
 use std::time::Duration;
 
@@ -18,10 +18,12 @@ use crate::answer::problem::approval_url;
 use crate::answer::{Answer, Rpc};
 
 mod events;
+mod held;
 mod hidden;
 mod rewriting;
 mod sessions;
 
+pub(crate) use held::{Cancellable, HeldCalls};
 use hidden::Hidden;
 pub(crate) use rewriting::{Rewriting, relay};
 pub(crate) use sessions::{Handshake, Sessions};

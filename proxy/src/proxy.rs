@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 
 use crate::gateway::{Gateway, RequestIds, Shared};
 use crate::listen::{self, Listener};
-use crate::mcp::Sessions;
+use crate::mcp::{HeldCalls, Sessions};
 use crate::upstream::Lines;
 use crate::upstream::dial::Dialer;
 
@@ -60,7 +60,8 @@ impl Proxy {
         let folder = folder.into();
         let lines = Lines::new(gate.rules(), folder.clone())?;
         let ids = RequestIds::new(&gate);
-        let shared = Shared { gate, lines, dialer: Dialer::new(), sessions: Sessions::default(), ids };
+        let (sessions, held) = (Sessions::default(), Arc::new(HeldCalls::default()));
+        let shared = Shared { gate, lines, dialer: Dialer::new(), sessions, held, ids };
         Ok(Proxy { shared: Arc::new(shared), folder, listeners: Vec::new() })
     }
 

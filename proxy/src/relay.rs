@@ -183,5 +183,14 @@ async fn body(upstream: &mut HttpSession, caller: &mut Caller<'_>, gathered: &mu
             return false;
         }
     }
+    if !gathered.cut
+        && let HttpSession::H2(session) = upstream
+    {
+        match caller.meanwhile(session.read_trailers()).await {
+            Ok(Some(trailers)) => caller.trailers(trailers).await,
+            Ok(None) => {}
+            Err(error) => gathered.cut(&error),
+        }
+    }
     !gathered.cut
 }

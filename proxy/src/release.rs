@@ -3,7 +3,7 @@
 //! INVARIANT: an upstream request of a route is written here only, and only with a [`Released`]. It is
 //! written once: whatever fails after the first byte is recorded as unknown, never tried again.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use gate::release::Sent;
 use gate::{Approved, IntentId, Refusal, Released};
@@ -113,6 +113,13 @@ async fn send(
             return Err(Stop::Internal);
         }
     };
+    // The process may have been stopped since the last look; what was found then need not hold any more.
+    if released.is_stale(Duration::ZERO) && (released.by_people() || released.is_stale(way.line.connects_within())) {
+        tracing::warn!(%intent, "too long between the last look and the sending; nothing is sent");
+        released.failed("the gate was stopped between the claim and the sending; nothing was sent").await;
+        let why = "the gate was stopped for too long just before the sending".to_owned();
+        return Err(Refusal::Unavailable { intent: Some(intent), why }.into());
+    }
     let started = Instant::now();
     if let Err(error) = connected.write(head, call.body.clone()).await {
         return Err(unknown(released, &call, &format!("the request could not be written whole: {error}")).await);

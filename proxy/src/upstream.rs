@@ -196,6 +196,12 @@ impl Line {
         peer
     }
 
+    /// The longest that connecting takes: finding the addresses, then one after the other.
+    pub(crate) fn connects_within(&self) -> Duration {
+        let addresses = self.resolved.load().as_deref().map_or(1, |resolved| resolved.peers.len());
+        self.connect_timeout.saturating_mul(u32::try_from(addresses).unwrap_or(u32::MAX).saturating_add(1))
+    }
+
     pub(crate) fn idle_for(&self) -> Duration {
         IDLE_FOR
     }

@@ -138,6 +138,8 @@ async fn steps(
     let way = Way { gateway, line: &line, from, stored_response };
     let patience = call.patience;
     let mut caller = Caller::new(session);
+    // Before it is recorded: a client may take it back as soon as it has sent it.
+    let cancellable = gateway.held.enter(call.agent.id, asking.mcp.as_ref(), &call.request);
     // So are deciding and sending.
     match Box::pin(gateway.gate.submit(call)).await {
         Submitted::Refused(refusal) => return Err(refusal.into()),
@@ -149,7 +151,13 @@ async fn steps(
             asking.intent = Some(hold.intent());
             let mut progress = open_stream(&mut caller, asking, hold.intent()).await?;
             let until = arrived + patience;
-            match hold::wait(&mut hold, &mut caller, until, progress.as_mut(), HeldCall::begin()).await? {
+            let (progress, back) = (progress.as_mut(), cancellable.as_deref());
+            match hold::wait(&mut hold, &mut caller, until, progress, back, HeldCall::begin()).await? {
+                // A call that was taken back gets no answer (MCP, "Cancellation"); HTTP needs one.
+                Woken::Cancelled(_) if asking.streaming => {
+                    caller.end().await;
+                }
+                Woken::Cancelled(pending) => return Err(pending.into()),
                 Woken::Answered(stored) => replay(&mut caller, asking, stored).await?,
                 Woken::Approved(approved) => {
                     Box::pin(release::after_approval(&way, &mut caller, asking, approved)).await?;
@@ -255,6 +263,7 @@ async fn ask(
         Routed::Protocol => {
             pass::status(&agent)?;
             refuse_upgrade(&request.head)?;
+            gateway.held.note(agent.id, &request);
             if native {
                 return stream(line, request, mounted.prefix, came, false, asking).await.map(Found::Over);
             }

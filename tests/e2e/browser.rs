@@ -14,7 +14,6 @@ async fn gate(upstream: &Upstream) -> Gate {
              params: { amount: { from: /amount, type: integer }, customer_id: /customer_id }",
         )
         .route("action: delete_customer, match: \"DELETE /customers/{id}\", risk_tier: critical, title: \"Delete {params.id}\"")
-        .policy("name: a rule that is tried out for now, action: issue_refund, decision: auto_deny, enforce: false")
         .with("risk_tiers: { critical: { approvals: { required: 1, confirm: true } } }")
         .without_people()
         .run()

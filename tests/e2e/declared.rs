@@ -73,6 +73,12 @@ async fn an_approved_declaration_yields_a_permit_that_a_service_verifies_once() 
     let (_, seen) = me.get(&format!("{at}?wait=5")).await;
     let token = seen["permit_token"].as_str().unwrap_or_else(|| panic!("no permit: {seen}"));
     assert_eq!(accepting.verify_intent(token, now()).unwrap().approved_by.len(), 1);
+    // Only who declared it carries the permit, not another agent of the project nor who approved it.
+    let another = gate.agent("y").await;
+    for other in [with(&gate, &another.key), gate.dana()] {
+        let (_, seen) = other.get(&at).await;
+        assert!(!seen.to_string().contains("permit_token"), "{seen}");
+    }
 
     let report = json!({"intent_id": pending["id"], "status": "executed", "result": "done"});
     assert_eq!(me.post("/api/executions", &report).await.0, 200);

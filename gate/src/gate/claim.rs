@@ -19,9 +19,13 @@ use crate::hold::{Offer, Unwritten};
 use crate::id::IntentId;
 use crate::intent::{Event, Intent, State, What};
 use crate::refusal::Refusal;
-use crate::release::{Decided, Released};
+use crate::release::{Decided, Look, Released};
 use crate::shown::Shown;
 use crate::store::{Advance, Row, StoreError, Stored};
+
+/// To the agent whose approved call nobody stands for any more.
+const QUORUM_LOST: &str = "Not executed: it was approved, but those who approved it may not approve it any more. \
+                           Send the same call again if it is still wanted; people are asked anew.";
 
 impl Gate {
     /// Claims an intent for sending: checks everything again, then one compare-and-set, synced. Once begun
@@ -58,14 +62,15 @@ impl Gate {
             let stored = self.inner.store.intent(id).await.map_err(|error| unavailable(Some(id), &error))?;
             let stored = stored.ok_or(Refusal::Expired { intent: id })?;
             let shown = Shown::of(&call.request);
-            let decided = self.may_be_sent(&stored, call, &shown, verdict.as_ref()).await?;
+            let look = Look::begin();
+            let (decided, look) = self.may_be_sent(&stored, call, &shown, verdict.as_ref(), look).await?;
             match self.write_claim(&stored, verdict, &shown).await {
                 Ok(row) => {
                     self.inner.holds.leave(id, token);
                     self.inner.deadlines.forget(id);
                     self.announce(id, &stored.intent.project, "executing");
                     let now = self.now();
-                    return Ok(Released::new(self.clone(), row, call.clone(), shown, decided, now));
+                    return Ok(Released::new(self.clone(), row, call.clone(), shown, decided, (now, look)));
                 }
                 // Also when the agent's status changed, perhaps in another process: then it is to be known here.
                 Err(StoreError::Stale) => {
@@ -106,11 +111,14 @@ impl Gate {
         call: &Call,
         shown: &Shown,
         verdict: Option<&Unwritten>,
-    ) -> Result<Decided, Refusal> {
+        look: Look,
+    ) -> Result<(Decided, Look), Refusal> {
         let (intent, id, now) = (&stored.intent, stored.row.id, self.now());
-        let releases_at = match (&intent.state, verdict) {
-            (State::Approved { releases_at, .. }, None) => *releases_at,
-            (State::Pending { .. }, Some(Unwritten { what: What::Approved { releases_at, .. }, .. })) => *releases_at,
+        let (releases_at, bound) = match (&intent.state, verdict) {
+            (State::Approved { releases_at, expires_at, .. }, None) => (*releases_at, *expires_at),
+            (State::Pending { .. }, Some(Unwritten { what: What::Approved { releases_at, expires_at, .. }, .. })) => {
+                (*releases_at, *expires_at)
+            }
             _ => return Err(self.refusal(stored)),
         };
         if intent.state.expires_at().is_none_or(|expires_at| now >= expires_at) {
@@ -126,14 +134,7 @@ impl Gate {
         }
         // A rule that rejects now wins over people who approved before.
         if let Some((reason, message)) = rejected_now(&self.rules(), call, intent, now) {
-            let why = Some(message.clone());
-            let denied = What::Denied { by: None, email: None, why };
-            if let Err(error) = self.inner.store.advance(self.step(id, None, vec![denied], Actor::Gate)).await {
-                tracing::warn!(intent = %id, %error, "a denial at release could not be recorded; it was not sent");
-            } else {
-                self.announce(id, &intent.project, "denied");
-            }
-            return Err(by_policy(reason, Some(id), &message));
+            return Err(self.deny_at_release(stored, reason, &message).await);
         }
         let mut votes = intent.approvals.clone();
         if let Some(Unwritten { what, .. }) = verdict {
@@ -143,12 +144,32 @@ impl Gate {
             return Err(Refusal::Unavailable { intent: Some(id), why: "it does not say who decides".to_owned() });
         };
         if !quorum::is_enough(intent, requirement, &votes, &self.directory()) {
-            return Err(self.refusal(stored));
+            // Who approved may have got their role in another process a moment ago.
+            self.refresh_directory().await.map_err(|error| unavailable(Some(id), &error))?;
+        }
+        if !quorum::is_enough(intent, requirement, &votes, &self.directory()) {
+            return Err(match verdict {
+                // Nobody else can approve it: it ends, so that the same call is asked anew.
+                None => self.deny_at_release(stored, DenyReason::BlockedByPolicy, QUORUM_LOST).await,
+                Some(_) => self.refusal(stored),
+            });
         }
         votes.retain(|vote| vote.verdict == Verdict::Approve);
         let at = votes.iter().map(|vote| vote.at).max().unwrap_or(now);
         let by = votes.iter().map(|vote| vote.by).collect();
-        Ok(Decided::People { policy: intent.policy.clone(), by, at })
+        Ok((Decided::People { policy: intent.policy.clone(), by, at }, look.until(now, bound)))
+    }
+
+    /// What was approved may not be sent after all.
+    async fn deny_at_release(&self, stored: &Stored, reason: DenyReason, message: &str) -> Refusal {
+        let id = stored.row.id;
+        let denied = What::Denied { by: None, email: None, why: Some(message.to_owned()) };
+        if let Err(error) = self.inner.store.advance(self.step(id, None, vec![denied], Actor::Gate)).await {
+            tracing::warn!(intent = %id, %error, "a denial at release could not be recorded; it was not sent");
+        } else {
+            self.announce(id, &stored.intent.project, "denied");
+        }
+        by_policy(reason, Some(id), message)
     }
 
     /// An outcome that nobody else waits for.

@@ -19,7 +19,7 @@ use crate::id::IntentId;
 use crate::intent::facts::{AgentFacts, Facts, ParamFacts, RequestFacts, RequirementFacts};
 use crate::intent::{Resolution, State};
 use crate::refusal::Refusal;
-use crate::release::{Decided, Released};
+use crate::release::{Decided, Look, Released};
 use crate::same_call::SameCall;
 use crate::shown::Shown;
 use crate::store::{Entry, StoreError};
@@ -109,6 +109,7 @@ impl Gate {
         decided: Decided,
         now: Timestamp,
     ) -> Result<Submitted, Refusal> {
+        let look = Look::begin();
         let entry = Entry {
             durable: self.rules().config().record.sync_full,
             ..self.entry(call, &shown, decision, State::Executing { at: now }, same, now)
@@ -119,12 +120,12 @@ impl Gate {
                 self.entered(id, call, "executing");
                 // The agent may have been stopped while this was written.
                 if let Err(refusal) = self.status_allows(&call.agent) {
-                    Released::new(self.clone(), row, call.clone(), shown, decided, now)
+                    Released::new(self.clone(), row, call.clone(), shown, decided, (now, look))
                         .failed("the agent was stopped")
                         .await;
                     return Err(refusal);
                 }
-                Ok(Submitted::Released(Released::new(self.clone(), row, call.clone(), shown, decided, now)))
+                Ok(Submitted::Released(Released::new(self.clone(), row, call.clone(), shown, decided, (now, look))))
             }
             // Two tries of one idempotency key at once: the other one has it.
             Err(StoreError::Taken(_)) if let Some(same) = &same => {

@@ -273,8 +273,30 @@ async fn an_approver_who_lost_the_role_does_not_count_at_the_claim() {
     house.gate.disable_person(dana.id, true, &Actor::Operator).await.unwrap();
     let mut retry = house.held(REFUND).await;
     let Wake::Connect(approved) = retry.wake().await else { panic!() };
-    assert!(matches!(approved.claim().await, Err(Refusal::Pending { .. })));
-    assert!(!house.life(id).await.contains(&"claimed".to_owned()));
+    let Err(Refusal::BlockedByPolicy { intent, message }) = approved.claim().await else { panic!() };
+    assert_eq!(intent, Some(id));
+    assert!(message.contains("may not approve it any more"), "{message}");
+    assert_eq!(house.life(id).await, ["submitted", "approved", "denied"]);
+    // It is nobody's no: people are asked anew.
+    assert_ne!(house.held(REFUND).await.intent(), id);
+    house.verifies().await;
+}
+
+#[tokio::test]
+async fn a_caller_that_waits_out_a_delay_is_told_when_its_approver_lost_the_role_meanwhile() {
+    let house = house().await;
+    house.person("ada", gate::Role::Admin).await;
+    let dana = house.approver("dana").await;
+    let mut hold = house.held("POST /late\n\n{}").await;
+    let id = hold.intent();
+    house.approve(id, &dana).await.unwrap();
+    house.gate.disable_person(dana.id, true, &Actor::Operator).await.unwrap();
+    assert_eq!(house.state(id).await.name(), "approved", "the role may come back before it is sent");
+    house.clock.advance(Duration::from_secs(61));
+    let Wake::Connect(approved) = hold.wake().await else { panic!() };
+    assert!(matches!(approved.claim().await, Err(Refusal::BlockedByPolicy { .. })));
+    assert_eq!(house.life(id).await, ["submitted", "approved", "denied"]);
+    house.verifies().await;
 }
 
 /// What an intruder with the file could do, and what the verifier says of it.

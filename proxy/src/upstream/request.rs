@@ -137,6 +137,12 @@ pub(crate) fn into_h2(request: &mut RequestHeader, tls: bool) -> Result<(), BErr
         .map_err(|_| bad("authority"))?;
     request.set_uri(uri);
     request.set_version(http::Version::HTTP_2);
+    // `TE` is of one connection: on this one the gate itself takes trailers, and some servers of gRPC
+    // refuse whoever does not say so.
+    let grpc = |kind: &http::HeaderValue| kind.as_bytes().starts_with(b"application/grpc");
+    if request.headers.get(http::header::CONTENT_TYPE).is_some_and(grpc) {
+        request.insert_header(http::header::TE, "trailers")?;
+    }
     Ok(())
 }
 

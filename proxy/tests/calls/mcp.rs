@@ -284,7 +284,9 @@ async fn whoever_asks_for_progress_is_told_what_is_waited_for() {
     let headers = "content-type: application/json\r\naccept: application/json, text/event-stream\r\n";
     client.send(house.ask("POST", "/mcp", headers, &body.to_string())).await;
     let id = house.pending().await;
-    let so_far = client.until("for another").await;
+    // At once: a sign of life by itself comes only every ten seconds.
+    let told = tokio::time::timeout(std::time::Duration::from_secs(5), client.until("for another")).await;
+    let so_far = told.expect("it is told nothing");
     let told = events(&so_far).remove(0);
     assert_eq!((&told["method"], &told["params"]["progressToken"]), (&json!("notifications/progress"), &json!("tok")));
     assert_eq!(told["params"]["progress"], 1);
@@ -307,4 +309,74 @@ async fn closing_the_stream_ends_the_hold_and_not_the_intent() {
     house.hung_up(id).await;
     house.becomes(id, "pending").await;
     assert!(upstream.calls().is_empty());
+}
+
+/// Sends `notifications/cancelled`; it has been dealt with when this returns.
+async fn cancel(house: &House, request: Value, headers: &str) {
+    let body = json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": request } });
+    let headers = format!("content-type: application/json\r\naccept: application/json, text/event-stream\r\n{headers}");
+    let answer = house.call("POST", "/mcp", &headers, &body.to_string()).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+}
+
+#[tokio::test]
+async fn a_cancelled_call_is_held_no_longer_and_people_may_still_decide() {
+    let upstream = server().await;
+    let house = mcp(&upstream, "").await;
+    let session = "mcp-session-id: s-1\r\n";
+    let mut client = house.client().await;
+    client.send(call(&house, 9, "refund", session)).await;
+    let id = house.pending().await;
+    client.until(": held").await;
+    // Another call, another type of id, another session, none.
+    for (request, headers) in
+        [(json!(8), session), (json!("9"), session), (json!(9), "mcp-session-id: s-2\r\n"), (json!(9), "")]
+    {
+        cancel(&house, request, headers).await;
+    }
+    assert!(house.gate.intent(id).await.unwrap().unwrap().caller.connected);
+    cancel(&house, json!(9), session).await;
+    // The connection stays open; the answer to a call that was taken back is none.
+    let answer = client.answer().await;
+    assert!(events(&answer.text()).is_empty(), "{}", answer.text());
+    house.hung_up(id).await;
+    house.becomes(id, "pending").await;
+    assert!(upstream.calls().iter().all(|call| call.header("holdshort-permit").is_none()), "nothing was released");
+    house.approve(id).await;
+    let answer = house.client().await.request(call(&house, 10, "refund", session)).await;
+    assert!(answer.text().contains("did it"), "{}", answer.text());
+    house.becomes(id, "executed").await;
+}
+
+#[tokio::test]
+async fn who_takes_no_stream_is_told_that_the_cancelled_call_waits() {
+    let upstream = server().await;
+    let house = mcp(&upstream, "").await;
+    let mut client = house.client().await;
+    client.send(call(&house, 9, "refund", "").replace("application/json, text/event-stream", "application/json")).await;
+    let id = house.pending().await;
+    cancel(&house, json!(9), "").await;
+    assert_eq!(client.answer().await.json()["result"]["structuredContent"]["status"], "approval_pending");
+    house.becomes(id, "pending").await;
+}
+
+#[tokio::test]
+async fn where_two_clients_use_one_id_neither_ends_the_others_hold() {
+    let upstream = server().await;
+    let house = mcp(&upstream, "").await;
+    let (mut one, mut two) = (house.client().await, house.client().await);
+    one.send(call(&house, 1, "refund", "")).await;
+    one.until(": held").await;
+    two.send(call(&house, 1, "refund", "").replace("\"n\":1", "\"n\":2")).await;
+    two.until(": held").await;
+    cancel(&house, json!(1), "").await;
+    let filter = gate::IntentFilter { states: vec!["pending".into()], ..gate::IntentFilter::default() };
+    let held = house.gate.intents(&filter).await.unwrap().items;
+    assert_eq!(held.iter().filter(|intent| intent.caller.connected).count(), 2);
+    for intent in held {
+        house.verdict(intent.id, gate::Verdict::Deny, Some("no")).await;
+    }
+    for client in [&mut one, &mut two] {
+        assert_eq!(events(&client.answer().await.text())[0]["result"]["isError"], true);
+    }
 }

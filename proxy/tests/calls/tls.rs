@@ -92,3 +92,32 @@ async fn an_upstream_with_a_certificate_of_others_gets_nothing() {
     }
     assert!(upstream.calls().is_empty());
 }
+
+#[tokio::test]
+async fn a_handshake_that_does_not_come_to_its_end_is_given_up() {
+    let (certificate, key) = certificate();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("gate.pem"), &certificate).unwrap();
+    std::fs::write(folder.path().join("gate.key"), key).unwrap();
+    let upstream = Upstream::answering("ok").await;
+    let house = house_in(
+        folder,
+        "proxy: { listen: 127.0.0.1:0, tls: { cert: gate.pem, key: gate.key } }",
+        &format!("  api:\n    url: {}\n    at: /api\n{}", upstream.url(), crate::support::ROUTES),
+        "limits: { head_timeout: 300ms }",
+    )
+    .await;
+    // Nothing at all, the start of a record, and one that grows and grows.
+    house.client().await.rest().await;
+    let start = b"\x16\x03\x01\x40\x00\x01\x00\x3f\xfc\x03\x03";
+    let mut half = house.client().await;
+    half.send(start).await;
+    half.rest().await;
+    let mut slow = house.client().await;
+    slow.send(start).await;
+    assert!(slow.trickle("x").await, "the handshake is waited for without end");
+    let client = client(&certificate).build().unwrap();
+    let url = format!("https://localhost:{}/api/free", house.address.port());
+    assert_eq!(client.get(url).header("holdshort-key", house.key.expose()).send().await.unwrap().status(), 200);
+    assert_eq!(upstream.calls().len(), 1);
+}

@@ -95,6 +95,7 @@ pub struct Gate {
     child: Child,
     log: PathBuf,
     dana: Option<Person>,
+    environment: Vec<(String, String)>,
 }
 
 impl Gate {
@@ -113,8 +114,8 @@ impl Gate {
 
     async fn run(folder: TempDir, proxy: SocketAddr, admin: SocketAddr, dana: Option<Person>) -> Gate {
         let log = folder.path().join("serve.log");
-        let child = serve(folder.path(), &log);
-        let mut gate = Gate { folder, proxy, admin_address: admin, child, log, dana };
+        let child = serve(folder.path(), &log, &[]);
+        let mut gate = Gate { folder, proxy, admin_address: admin, child, log, dana, environment: Vec::new() };
         gate.ready().await;
         gate
     }
@@ -193,8 +194,35 @@ impl Gate {
     }
 
     pub async fn restart(&mut self) {
-        self.child = serve(self.folder.path(), &self.log);
+        self.child = serve(self.folder.path(), &self.log, &self.environment);
         self.ready().await;
+    }
+
+    /// As [`Gate::restart`], on a disk whose syncs a test can make fail or hang (`disk.c`).
+    pub async fn restart_on_bad_disk(&mut self) {
+        let shim = self.folder.path().join("disk.so");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/harness/disk.c");
+        let built = Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&shim).arg(source).status().await;
+        assert!(built.unwrap().success(), "cc, which building needs anyway, cannot compile disk.c");
+        self.environment = vec![("LD_PRELOAD".to_owned(), shim.to_str().unwrap().to_owned())];
+        self.restart().await;
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id().expect("it runs")
+    }
+
+    /// A line of `/proc/PID/status`.
+    pub fn proc_status(&self, name: &str) -> String {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line.unwrap_or_else(|| panic!("no {name}: {status}")).trim().to_owned()
+    }
+
+    /// No more file descriptors than it has now, and a few.
+    pub fn limit_descriptors(&self, more: usize) {
+        let open = std::fs::read_dir(format!("/proc/{}/fd", self.pid())).unwrap().count();
+        self.limit(&format!("--nofile={}:", open + more));
     }
 
     /// As [`Gate::restart`]; no file of the process may then grow beyond so many bytes, as on a full disk.
@@ -209,8 +237,11 @@ impl Gate {
     }
 
     fn limit_files(&self, limit: &str) {
-        let pid = self.child.id().expect("it runs").to_string();
-        let done = std::process::Command::new("prlimit").args(["--pid", &pid, &format!("--fsize={limit}")]).status();
+        self.limit(&format!("--fsize={limit}"));
+    }
+
+    fn limit(&self, limit: &str) {
+        let done = std::process::Command::new("prlimit").args(["--pid", &self.pid().to_string(), limit]).status();
         assert!(done.unwrap().success(), "prlimit (util-linux) could not set the limit");
     }
 
@@ -230,10 +261,11 @@ impl Drop for Gate {
     }
 }
 
-fn serve(folder: &Path, log: &Path) -> Child {
+fn serve(folder: &Path, log: &Path, environment: &[(String, String)]) -> Child {
     let log = std::fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
     Command::new(env!("CARGO_BIN_EXE_holdshort"))
         .args(["serve", "--drain", "5"])
+        .envs(environment.iter().map(|(name, value)| (name, value)))
         .current_dir(folder)
         .stdin(Stdio::null())
         .stdout(log.try_clone().unwrap())

@@ -5,6 +5,9 @@
 //!
 //! INVARIANT: after one sync has failed none is believed any more: the kernel may have dropped the pages.
 
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,12 +39,12 @@ impl Syncer {
         let asked = Arc::new(AtomicBool::new(false));
         let syncer = Syncer { waiting, asked: asked.clone(), broken: broken.clone() };
         tokio::spawn(async move {
-            let mut batch = Vec::new();
+            let (mut batch, mut log) = (Vec::new(), Log { path: log, file: None });
             while let Some(first) = queue.recv().await {
                 collect(first, &mut queue, &mut batch).await;
                 // Before the sync: who commits from here on asks again.
                 asked.store(false, Ordering::SeqCst);
-                let done = if broken.load(Ordering::Acquire) { Err(distrusted()) } else { sync(log.clone()).await };
+                let done = if broken.load(Ordering::Acquire) { Err(distrusted()) } else { sync(&mut log).await };
                 if let Err(error) = &done
                     && !broken.swap(true, Ordering::AcqRel)
                 {
@@ -95,11 +98,39 @@ async fn collect(first: Option<Then>, queue: &mut mpsc::UnboundedReceiver<Option
     }
 }
 
-async fn sync(log: PathBuf) -> Result<(), StoreError> {
-    let synced = tokio::task::spawn_blocking(move || std::fs::File::open(log)?.sync_data()).await;
-    match synced {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(StoreError::Unavailable(format!("fsync: {error}"))),
+/// The log, kept open: where no descriptor is left it can still be synced.
+struct Log {
+    path: PathBuf,
+    file: Option<File>,
+}
+
+impl Log {
+    fn sync(&mut self) -> io::Result<()> {
+        // SQLite takes the log away when it closes for good; another one may have its name since.
+        let named = std::fs::metadata(&self.path)?;
+        let is_it =
+            |file: &File| file.metadata().is_ok_and(|kept| (kept.dev(), kept.ino()) == (named.dev(), named.ino()));
+        let file = match self.file.take().filter(is_it) {
+            Some(file) => file,
+            None => File::open(&self.path)?,
+        };
+        file.sync_data()?;
+        self.file = Some(file);
+        Ok(())
+    }
+}
+
+async fn sync(log: &mut Log) -> Result<(), StoreError> {
+    let mut taken = Log { path: log.path.clone(), file: log.file.take() };
+    let synced = tokio::task::spawn_blocking(move || {
+        let done = taken.sync();
+        (taken, done)
+    });
+    match synced.await {
+        Ok((kept, done)) => {
+            *log = kept;
+            done.map_err(|error| StoreError::Unavailable(format!("fsync: {error}")))
+        }
         Err(error) => Err(StoreError::Unavailable(format!("fsync: {error}"))),
     }
 }
