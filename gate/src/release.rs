@@ -180,7 +180,7 @@ impl Released {
         let limit = self.gate.rules().config().limits.stored_response;
         let answer = sent.answer.filter(|answer| !sent.delivered && answer.body.len() <= limit);
         let what = what(answer.is_some(), sent.delivered);
-        self.gate.executed(self.row, &self.call, what, answer).await;
+        Box::pin(self.gate.executed(self.row, &self.call, what, answer)).await;
     }
 
     /// Provably not one byte was written.

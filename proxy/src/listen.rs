@@ -106,16 +106,8 @@ async fn serve(
         plain.set_proxy_digest(carried);
     }
     let connection = async {
-        let stream: Stream = match tls {
-            None => Box::new(Strict::new(plain, accepted.clone(), shared)),
-            Some(acceptor) => match acceptor.tls_handshake(plain).await {
-                Ok(stream) => Box::new(Strict::new(stream, accepted.clone(), shared)),
-                Err(error) => {
-                    tracing::debug!(%error, "a TLS handshake failed");
-                    return;
-                }
-            },
-        };
+        // Boxed: a connection does not carry the room of its handshake for as long as it lives.
+        let Some(stream) = Box::pin(open(plain, tls, accepted.clone(), shared)).await else { return };
         app.process_new(Box::new(Joining::new(stream)), &stopping).await;
     };
     tokio::select! {
@@ -123,5 +115,22 @@ async fn serve(
         biased;
         () = connection => {}
         () = accepted.head.missed() => tracing::debug!("a connection delivered no head in time"),
+    }
+}
+
+/// The stream as pingora reads it; `None`: there was no handshake.
+async fn open(
+    plain: Plain,
+    tls: Option<Arc<Acceptor>>,
+    accepted: Arc<Connection>,
+    shared: Arc<Shared>,
+) -> Option<Stream> {
+    let Some(acceptor) = tls else { return Some(Box::new(Strict::new(plain, accepted, shared))) };
+    match acceptor.tls_handshake(plain).await {
+        Ok(stream) => Some(Box::new(Strict::new(stream, accepted, shared))),
+        Err(error) => {
+            tracing::debug!(%error, "a TLS handshake failed");
+            None
+        }
     }
 }

@@ -32,7 +32,21 @@ impl Gate {
         now: Timestamp,
     ) -> Result<Option<Submitted>, Refusal> {
         let before = self.inner.store.same_call(&same.call).await.map_err(|error| unavailable(None, &error))?;
-        let Some(before) = before else { return Ok(None) };
+        match before {
+            None => Ok(None),
+            // Boxed: a call that was never made before, and that is most, has no room for it.
+            Some(before) => Box::pin(self.standing(call, shown, same, before, now)).await,
+        }
+    }
+
+    async fn standing(
+        &self,
+        call: &Arc<Call>,
+        shown: &Shown,
+        same: &SameCall,
+        before: Stored,
+        now: Timestamp,
+    ) -> Result<Option<Submitted>, Refusal> {
         let id = before.row.id;
         let open = !before.intent.state.is_end();
         if same.content != before.content && (open || now < before.since.plus(KEY_FOR)) {
