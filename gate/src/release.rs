@@ -230,7 +230,7 @@ mod tests {
             (ago(second).until(NOW, NOW.plus(second * 5)), false),
             (ago(second * 5).until(NOW, NOW.plus(second * 5)), true),
             (ago(FRESH_FOR).until(NOW, NOW.plus(second * 3600)), true),
-            (ago(second * 0).until(NOW, NOW), true),
+            (ago(Duration::ZERO).until(NOW, NOW), true),
         ];
         for (look, over) in cases {
             assert_eq!(look.is_over(Duration::ZERO), over, "{look:?}");
