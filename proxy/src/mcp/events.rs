@@ -14,6 +14,11 @@ impl Splitter {
         self.buffer.extend_from_slice(part);
     }
 
+    /// How much waits for the end of its event.
+    pub(crate) fn len(&self) -> usize {
+        self.buffer.len()
+    }
+
     pub(crate) fn next(&mut self) -> Option<Bytes> {
         // A line end may be cut in two: look again at the last bytes seen.
         let mut at = self.seen.saturating_sub(3);

@@ -121,6 +121,10 @@ pub(crate) async fn relay(
             while let Some(event) = splitter.next() {
                 caller.body(rewriting.event(&event)).await;
             }
+            if splitter.len() > LARGEST_MESSAGE {
+                gathered.cut = true;
+                return false;
+            }
             if caller.is_gone() && gathered.is_pointless() {
                 return false;
             }

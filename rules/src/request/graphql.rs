@@ -88,7 +88,11 @@ pub(super) fn read(
         return Err(Malformed::bad(what, format!("query {name}")));
     }
     if body.is_empty() {
-        return Ok(None);
+        // Named by an id in the query alone: a server that keeps operations would run it.
+        return match named(&pairs, ALSO_KEPT.iter())? {
+            Some(name) => Err(no_text(&format!("query {name}"))),
+            None => Ok(None),
+        };
     }
     if by_url {
         return Err(Malformed::bad("a GraphQL request with a body is a POST", "body"));

@@ -186,8 +186,10 @@ impl<'r> Sorted<'r> {
                 Treatment::Te => {}
             }
         }
-        // Cleartext clients offer h2c with their first request; a server may ignore it (RFC 9110 section 7.8).
-        sorted.upgrade = sorted.upgrade.filter(|token| !token.eq_ignore_ascii_case("h2c"));
+        // Cleartext clients offer h2c with their first request; a server may ignore it, and must where an HTTP/1.0
+        // client offers anything (RFC 9110 section 7.8).
+        let may_switch = raw.version != HttpVersion::Http10;
+        sorted.upgrade = sorted.upgrade.filter(|token| may_switch && !token.eq_ignore_ascii_case("h2c"));
         if sorted.upgrade == Some("") {
             return Err(Malformed::bad("empty", "header upgrade"));
         }

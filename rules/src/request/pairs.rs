@@ -58,7 +58,7 @@ pub(super) fn place_of<'n>(
             if found.replace(at).is_some() {
                 return Err(Malformed::bad("sent more than once", format!("{place} {name}")));
             }
-        } else if plain(key) == plain(name) {
+        } else if plain(key) == plain(name) || unclosed(key).is_some_and(|key| key == plain(name)) {
             let what = format!("\"{}\" is read as \"{name}\" by some servers", key.escape_debug());
             return Err(Malformed::bad(what, format!("{place} {name}")));
         }
@@ -76,6 +76,11 @@ fn plain(name: &str) -> Cow<'_, str> {
         _ => name,
     };
     stem.trim().to_uppercase().to_lowercase().replace(['.', ' '], "_").into()
+}
+
+/// A name with a bracket, as PHP reads it where the bracket is not closed: `[` is `_` then.
+fn unclosed(key: &str) -> Option<String> {
+    key.contains('[').then(|| plain(&key.replace('[', "_")).into_owned())
 }
 
 fn decode<'a>(text: &'a str, place: &str) -> Result<Cow<'a, str>, Malformed> {

@@ -105,7 +105,8 @@ impl<'r> View<'r> {
     }
 
     /// # Errors
-    /// The name is repeated, or the query gives it another value: frameworks differ on which one wins.
+    /// The name is repeated, or the query gives it another value, also where the form has none: frameworks
+    /// join the two, and differ on which one wins.
     pub(super) fn form(&mut self, name: &str) -> Result<Option<FormField<'r>>, Malformed> {
         let value = match self.content {
             Content::Form(form) => pairs::one(form, name, "form")?.map(FormField::Text),
@@ -115,9 +116,10 @@ impl<'r> View<'r> {
             }),
             _ => None,
         };
-        if let Some(value) = value
+        let writes = !matches!(self.head.method.as_str(), "GET" | "HEAD");
+        if (value.is_some() || writes)
             && let Some(in_query) = pairs::one(self.pairs()?, name, "query")?
-            && !matches!(value, FormField::Text(text) if text == in_query)
+            && !matches!(value, Some(FormField::Text(text)) if text == in_query)
         {
             return Err(Malformed::bad("the query gives another value", format!("form {name}")));
         }

@@ -155,6 +155,7 @@ fn what_two_servers_could_run_differently_is_refused() {
     for (body, status, what) in [
         (r#"[{"query":"{a}"},{"query":"mutation{b}"}]"#, 400, "batches"),
         (r#""{a}""#, 400, "not a GraphQL request"),
+        (r#"{"query":"query($amount:Int=5){a(x:$amount)}","variables":{"AMOUNT":9}}"#, 400, "case"),
         ("{}", 400, "persisted"),
         (r#"{"query":null}"#, 400, "must be a string"),
         (r#"{"query":"{a}","query":"mutation{b}"}"#, 400, "twice"),

@@ -43,6 +43,11 @@ impl Variables {
                 return Err("a variable is declared twice".to_owned());
             }
         }
+        // What was declared has been taken out.
+        let declared: HashSet<_> = variables.values.keys().map(|name| folded(name)).collect();
+        if given.keys().any(|name| declared.contains(&folded(name))) {
+            return Err("a variable differs from a declared one in case only".to_owned());
+        }
         Ok(variables)
     }
 

@@ -212,6 +212,7 @@ fn accepted_heads() {
         1.1 GET / | host: a | connection: Upgrade, HTTP2-Settings | upgrade: h2c | http2-settings: AA => a
         1.1 GET / | host: a | connection: upgrade | upgrade: WebSocket => a | upgrade
         1.1 GET / | host: a | upgrade: websocket => a | upgrade
+        1.0 GET / | host: a | connection: upgrade | upgrade: websocket => a
         1.1 POST / | host: a | expect: 100-Continue | content-length: 5 => a | continue | length 5
         1.1 POST / | host: a | content-length: 007 => a | length 7
         1.1 POST / | host: a | transfer-encoding: Chunked => a | open

@@ -52,3 +52,13 @@ fn a_form_is_escaped_where_it_must_be() {
         assert!(parse(body).is_err(), "{}", body.escape_ascii());
     }
 }
+
+#[test]
+fn a_bracket_that_is_not_closed_does_not_hide_a_name() {
+    for query in ["user[id=2", "user_id=1&user[id=2", "user_id=1&user%5Bid=2", "User[id=2"] {
+        let pairs = split(query, "query").unwrap();
+        assert_eq!(one(&pairs, "user_id", "query").map_err(|error| error.status), Err(400), "{query}");
+    }
+    let pairs = split("user[name]=2&user_id=1", "query").unwrap();
+    assert_eq!(one(&pairs, "user_id", "query"), Ok(Some("1")));
+}

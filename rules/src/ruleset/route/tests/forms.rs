@@ -49,6 +49,7 @@ fn a_field_is_the_same_in_both_kinds_of_forms() {
         ("/a/f", "amount = 1\namount @x.txt text/plain = 9999", "400"),
         ("/a/f?amount=1", "amount = 9999", "400"),
         ("/a/f?amount=9999", "amount = 9999", "big"),
+        ("/a/f?amount=9999", "other = 1", "400"),
         ("/a/p", "amount @x.txt text/plain = 1", "400"),
         ("/a/p", "amount = 7", "by_field"),
         ("/a/p", "other = 7", "by_field"),
@@ -83,6 +84,9 @@ fn a_field_is_the_same_in_both_kinds_of_forms() {
         POST /a/free | content-type: text/plain ¶ amount=9999                        => pass
         POST /a/free | content-type: application/octet-stream ¶ amount=9999          => pass
         POST /a/f                                                                    => pass
+        POST /a/f?amount=9999                                                        => 400
+        POST /a/f?amount=9999 | content-type: application/x-www-form-urlencoded ¶ x=1 => 400
+        GET /a/f?amount=9999                                                         => pass
         ",
     );
 }

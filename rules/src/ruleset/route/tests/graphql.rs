@@ -90,6 +90,7 @@ fn a_route_names_the_root_field_that_really_runs() {
         GET /a/graphql?query=%7Borders%7D                                                            => read
         GET /a/graphql?query=%7Buser%7D&operationName=                                               => look_up
         GET /a/graphql?documentId=7                                                                  => 400
+        POST /a/graphql?id=7                                                                         => 400
         GET /a/graphql                                                                               => page
         GET /a/graphql?theme=dark                                                                    => page
         POST /a/graphql                                                                              => pass
