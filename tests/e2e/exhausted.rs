@@ -58,9 +58,10 @@ async fn without_descriptors_it_refuses_what_it_cannot_send_and_goes_on_when_the
     send(&mut two, &agent, "POST", "/charges").await;
     let waiting = gate.dana().next_pending().await;
 
-    gate.limit_descriptors(3);
+    // Room for the store, a caller and an upstream, once the crowd has gone.
+    gate.limit_descriptors(16);
     let mut crowd = Vec::new();
-    for _ in 0..40 {
+    for _ in 0..60 {
         crowd.push(TcpStream::connect(gate.proxy).await.unwrap());
     }
     eventually("the gate to run out of descriptors", || async {
