@@ -21,6 +21,9 @@ use crate::store::StoreError;
 /// may be under way, it is on the disk within 50 ms.
 const LINGER: Duration = Duration::from_millis(35);
 
+/// ENFILE and EMFILE: the machine or the process has no file descriptor left. Syncing gives neither, opening does.
+const NO_DESCRIPTOR: [i32; 2] = [23, 24];
+
 /// What to do when the commit is durable, or cannot be made so.
 pub(super) type Then = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
@@ -120,18 +123,29 @@ impl Log {
     }
 }
 
+/// Where the log is a new file and no descriptor is left to open it, nothing was lost: the sync waits for one.
+/// Who waits for the sync gives up by itself meanwhile.
 async fn sync(log: &mut Log) -> Result<(), StoreError> {
-    let mut taken = Log { path: log.path.clone(), file: log.file.take() };
-    let synced = tokio::task::spawn_blocking(move || {
-        let done = taken.sync();
-        (taken, done)
-    });
-    match synced.await {
-        Ok((kept, done)) => {
-            *log = kept;
-            done.map_err(|error| StoreError::Unavailable(format!("fsync: {error}")))
+    loop {
+        let mut taken = Log { path: log.path.clone(), file: log.file.take() };
+        let synced = tokio::task::spawn_blocking(move || {
+            let done = taken.sync();
+            (taken, done)
+        });
+        let done = match synced.await {
+            Ok((kept, done)) => {
+                *log = kept;
+                done
+            }
+            Err(error) => return Err(StoreError::Unavailable(format!("fsync: {error}"))),
+        };
+        match done {
+            Err(error) if error.raw_os_error().is_some_and(|code| NO_DESCRIPTOR.contains(&code)) => {
+                tracing::warn!(%error, "the store cannot be synced yet");
+                tokio::time::sleep(LINGER).await;
+            }
+            done => return done.map_err(|error| StoreError::Unavailable(format!("fsync: {error}"))),
         }
-        Err(error) => Err(StoreError::Unavailable(format!("fsync: {error}"))),
     }
 }
 
