@@ -147,8 +147,9 @@ fn names(disposition: &str) -> Result<(String, Option<String>), String> {
             "filename*" => return Err("filename* is not accepted (RFC 7578, section 4.2)".to_owned()),
             _ => return Err("a parameter other than name and filename".to_owned()),
         };
-        if before.is_some() || value.contains('\\') {
-            return Err("a parameter that stands there twice, or has a backslash".to_owned());
+        // Some readers split at a semicolon before they look at quotes, and find another name behind it.
+        if before.is_some() || value.contains(['\\', ';']) {
+            return Err("a parameter that stands there twice, or has a backslash or a semicolon".to_owned());
         }
         match after.strip_prefix(';') {
             Some(more) => rest = more,

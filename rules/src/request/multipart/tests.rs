@@ -77,6 +77,8 @@ fn what_frameworks_read_differently_is_refused() {
         ("name=\"a\"; filename=\"x\"; filename=\"y\"", "twice"),
         ("name=\"a\\\"; filename=\\\"x\"", "backslash"),
         ("name=\"a\"; filename=\"x\\\"", "backslash"),
+        ("name=\"a\"; filename=\"x; name=b\"", "semicolon"),
+        ("name=\"a;b\"", "semicolon"),
         ("name*=utf-8''a", "quotes"),
         ("name=\"a\"; name*=\"utf-8''b\"", "other than"),
         ("name=\"a\"; filename*=\"utf-8''b\"", "filename*"),
