@@ -36,7 +36,8 @@ impl<'a> Caller<'a> {
         }
     }
 
-    /// Does `work` to its end, and takes note when the caller hangs up meanwhile.
+    /// Does `work` to its end, and takes note when the caller hangs up meanwhile: also when both are found at
+    /// once, so that an answer is not written to nobody.
     pub(crate) async fn meanwhile<T>(&mut self, work: impl Future<Output = T>) -> T {
         let mut work = pin!(work);
         loop {
@@ -45,8 +46,8 @@ impl<'a> Caller<'a> {
             }
             tokio::select! {
                 biased;
-                done = &mut work => return done,
                 () = self.hung_up() => {}
+                done = &mut work => return done,
             }
         }
     }
