@@ -1,7 +1,13 @@
 //! The audit log: events as the leaves of an RFC 6962 Merkle tree.
+//!
+//! A leaf holds who did what when, and a salted commitment to the facts: the facts can be pruned, and the tree
+//! stands.
 
 use std::fmt::Write as _;
 
+use sha2::{Digest as _, Sha256};
+
+use crate::audit::tree::Hash;
 use crate::clock::Timestamp;
 
 pub mod tree;
@@ -18,8 +24,48 @@ pub struct AuditEntry {
     pub actor: String,
     /// The intent or other thing it is about.
     pub subject: Option<String>,
-    /// The facts; what the leaf hash is over, in this exact text.
+    /// The facts, in the exact text that was committed to; once they are pruned, what is left of them.
     pub data: String,
+    pub seal: Seal,
+}
+
+/// 128 random bits of an event: with them its facts can be shown to belong to its leaf, without them the leaf
+/// tells nothing of facts that could be guessed.
+pub type Salt = [u8; 16];
+
+/// How an event's facts hang on its leaf.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seal {
+    /// They are there whole.
+    Whole(Salt),
+    /// They were pruned, and the salt with them.
+    Pruned(Hash),
+}
+
+impl AuditEntry {
+    /// What stands for the facts in the leaf.
+    #[must_use]
+    pub fn commitment(&self) -> Hash {
+        match &self.seal {
+            Seal::Whole(salt) => commitment(salt, &self.data),
+            Seal::Pruned(commitment) => *commitment,
+        }
+    }
+
+    /// Its leaf's hash, computed.
+    #[must_use]
+    pub fn leaf(&self) -> Hash {
+        let mut text = String::new();
+        let subject = self.subject.as_deref();
+        write_leaf_text(&mut text, self.seq, self.at, &self.kind, &self.actor, subject, &self.commitment());
+        tree::leaf(text.as_bytes())
+    }
+}
+
+/// `SHA-256(salt || facts)`.
+#[must_use]
+pub fn commitment(salt: &Salt, data: &str) -> Hash {
+    Sha256::new().chain_update(salt).chain_update(data).finalize().into()
 }
 
 /// What `audit verify` found.
@@ -32,15 +78,7 @@ pub struct AuditReport {
     pub problems: Vec<String>,
 }
 
-/// What a leaf's hash is over: the row's values, one a line, the facts last.
-#[must_use]
-pub fn leaf_text(seq: u64, at: Timestamp, kind: &str, actor: &str, subject: Option<&str>, data: &str) -> String {
-    let mut text = String::new();
-    write_leaf_text(&mut text, seq, at, kind, actor, subject, data);
-    text
-}
-
-/// The same, at the end of a text that is used again.
+/// Writes what a leaf's hash is over: the row's values, one a line, the commitment to the facts last, in hex.
 pub(crate) fn write_leaf_text(
     text: &mut String,
     seq: u64,
@@ -48,8 +86,26 @@ pub(crate) fn write_leaf_text(
     kind: &str,
     actor: &str,
     subject: Option<&str>,
-    data: &str,
+    commitment: &Hash,
 ) {
-    // No value but the last can hold a line feed, so two rows never read the same. A String takes all that is written.
-    let _ = write!(text, "{seq}\n{}\n{kind}\n{actor}\n{}\n{data}", at.0, subject.unwrap_or_default());
+    // No value can hold a line feed, so two rows never read the same. A String takes all that is written.
+    let _ = write!(text, "{seq}\n{}\n{kind}\n{actor}\n{}\n", at.0, subject.unwrap_or_default());
+    write_hex(text, commitment);
+}
+
+/// Lower-case hex of some bytes.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() * 2);
+    write_hex(&mut text, bytes);
+    text
+}
+
+fn write_hex(text: &mut String, bytes: &[u8]) {
+    const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    for byte in bytes {
+        for digit in [byte >> 4, byte & 15] {
+            text.extend(DIGITS.get(usize::from(digit)));
+        }
+    }
 }

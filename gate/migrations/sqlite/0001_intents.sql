@@ -9,10 +9,18 @@ CREATE TABLE events (
   subject TEXT,
   prev    INTEGER,                      -- the event before it of the same intent
   leaf    BLOB    NOT NULL CHECK (length(leaf) = 32),
-  data    TEXT    NOT NULL
+  salt    BLOB    CHECK (length(salt) = 16),
+  data    TEXT    NOT NULL,             -- the facts; once pruned, what is left of them
+  -- Of the facts, once they are pruned; before, it is computed from salt and data.
+  commitment BLOB CHECK (length(commitment) = 32),
+  CHECK ((salt IS NULL) <> (commitment IS NULL))
 ) STRICT;
 
-CREATE TRIGGER events_stay BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'events are never changed'); END;
+-- The one change: facts give way to their commitment, which the leaf holds.
+CREATE TRIGGER events_stay BEFORE UPDATE ON events
+  WHEN NEW.salt IS NOT NULL OR OLD.salt IS NULL OR NEW.seq <> OLD.seq OR NEW.at <> OLD.at OR NEW.kind <> OLD.kind
+    OR NEW.actor <> OLD.actor OR NEW.subject IS NOT OLD.subject OR NEW.prev IS NOT OLD.prev OR NEW.leaf <> OLD.leaf
+  BEGIN SELECT RAISE(ABORT, 'events are never changed'); END;
 CREATE TRIGGER events_remain BEFORE DELETE ON events BEGIN SELECT RAISE(ABORT, 'events are never deleted'); END;
 
 -- The tree over the events: how many leaves, and the roots of its perfect subtrees, largest first.

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::tree::{Tree, leaf};
-use super::{AuditEntry, AuditReport, leaf_text};
+use super::tree::Tree;
+use super::{AuditEntry, AuditReport, hex};
 use crate::approval::{Approval, tally};
 use crate::id::IntentId;
 use crate::intent::facts::Facts;
@@ -92,8 +92,7 @@ impl Check {
         if entry.seq != place {
             self.tell(format!("event {place} is missing: event {} follows", entry.seq));
         }
-        let text = leaf_text(entry.seq, entry.at, &entry.kind, &entry.actor, entry.subject.as_deref(), &entry.data);
-        let hash = leaf(text.as_bytes());
+        let hash = entry.leaf();
         if hash != kept {
             self.tell(format!("event {}: its text is not the one that was hashed", entry.seq));
         }
@@ -197,12 +196,4 @@ impl Check {
         self.tell(problem);
         None
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

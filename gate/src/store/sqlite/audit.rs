@@ -1,11 +1,11 @@
 //! Appending to the log: the event, its leaf, and the tree's frontier, all in the caller's transaction.
 
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row as _, SqliteConnection, SqlitePool};
+use sqlx::{AssertSqlSafe, Row as _, SqliteConnection, SqlitePool};
 
 use super::unavailable;
 use crate::audit::tree::{Hash, Tree, leaf};
-use crate::audit::{AuditEntry, leaf_text};
+use crate::audit::{AuditEntry, Salt, Seal, commitment, write_leaf_text};
 use crate::clock::Timestamp;
 use crate::id::IntentId;
 use crate::store::StoreError;
@@ -35,12 +35,17 @@ pub(super) async fn tree(conn: &mut SqliteConnection) -> Result<Tree, StoreError
 pub(super) async fn append(conn: &mut SqliteConnection, line: &Line<'_>) -> Result<i64, StoreError> {
     let mut tree = tree(conn).await?;
     let seq = tree.size();
-    let hash = leaf(leaf_text(seq, line.at, line.kind, line.actor, line.subject, line.data).as_bytes());
+    let (mut salt, mut text) = (Salt::default(), String::new());
+    getrandom::fill(&mut salt).map_err(|error| StoreError::Unavailable(format!("randomness: {error}")))?;
+    let sealed = commitment(&salt, line.data);
+    write_leaf_text(&mut text, seq, line.at, line.kind, line.actor, line.subject, &sealed);
+    let hash = leaf(text.as_bytes());
     tree.push(hash);
     let place = i64::try_from(seq).map_err(|_| StoreError::Broken("the log is full".to_owned()))?;
     sqlx::query(
-        "INSERT INTO events (seq, at, kind, actor, subject, prev, leaf, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8);
-         UPDATE tree SET size = ?1 + 1, frontier = ?9, whole = (size = ?1)",
+        "INSERT INTO events (seq, at, kind, actor, subject, prev, leaf, salt, data)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9);
+         UPDATE tree SET size = ?1 + 1, frontier = ?10, whole = (size = ?1)",
     )
     .bind(place)
     .bind(line.at.0)
@@ -49,6 +54,7 @@ pub(super) async fn append(conn: &mut SqliteConnection, line: &Line<'_>) -> Resu
     .bind(line.subject)
     .bind(line.prev)
     .bind(hash.as_slice())
+    .bind(salt.as_slice())
     .bind(line.data)
     .bind(tree.frontier())
     .execute(conn)
@@ -57,15 +63,25 @@ pub(super) async fn append(conn: &mut SqliteConnection, line: &Line<'_>) -> Resu
     Ok(place)
 }
 
-fn entry(row: &SqliteRow) -> AuditEntry {
-    AuditEntry {
+/// The columns that [`entry`] reads.
+const COLUMNS: &str = "seq, at, kind, actor, subject, data, salt, commitment";
+
+fn entry(row: &SqliteRow) -> Result<AuditEntry, StoreError> {
+    let salt = row.get::<Option<&[u8]>, _>(6).map(Salt::try_from);
+    let seal = match (salt, row.get::<Option<&[u8]>, _>(7).map(Hash::try_from)) {
+        (Some(Ok(salt)), None) => Seal::Whole(salt),
+        (None, Some(Ok(commitment))) => Seal::Pruned(commitment),
+        _ => return Err(StoreError::Broken(format!("event {}: its salt", row.get::<i64, _>(0)))),
+    };
+    Ok(AuditEntry {
         seq: row.get::<i64, _>(0).cast_unsigned(),
         at: Timestamp(row.get(1)),
         kind: row.get(2),
         actor: row.get(3),
         subject: row.get(4),
         data: row.get(5),
-    }
+        seal,
+    })
 }
 
 fn from(seq: u64) -> i64 {
@@ -73,27 +89,21 @@ fn from(seq: u64) -> i64 {
 }
 
 pub(super) async fn entries(pool: &SqlitePool, seq: u64, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
-    let rows =
-        sqlx::query("SELECT seq, at, kind, actor, subject, data FROM events WHERE seq >= ?1 ORDER BY seq LIMIT ?2")
-            .bind(from(seq))
-            .bind(limit)
-            .fetch_all(pool)
-            .await;
-    Ok(rows.map_err(unavailable)?.iter().map(entry).collect())
+    let sql = format!("SELECT {COLUMNS} FROM events WHERE seq >= ?1 ORDER BY seq LIMIT ?2");
+    let rows = sqlx::query(AssertSqlSafe(sql)).bind(from(seq)).bind(limit).fetch_all(pool).await;
+    rows.map_err(unavailable)?.iter().map(entry).collect()
 }
 
 pub(super) async fn entries_of(pool: &SqlitePool, id: IntentId) -> Result<Vec<AuditEntry>, StoreError> {
     // From the latest event along the links to the first: no index over the log is needed.
-    let rows = sqlx::query(
+    let sql = format!(
         "WITH RECURSIVE life (seq) AS (
            SELECT last FROM intents WHERE id = ?1
            UNION ALL SELECT e.prev FROM events e JOIN life ON e.seq = life.seq WHERE e.prev IS NOT NULL AND e.prev < e.seq)
-         SELECT seq, at, kind, actor, subject, data FROM events WHERE seq IN (SELECT seq FROM life) ORDER BY seq",
-    )
-    .bind(id.bytes().to_vec())
-    .fetch_all(pool)
-    .await;
-    Ok(rows.map_err(unavailable)?.iter().map(entry).collect())
+         SELECT {COLUMNS} FROM events WHERE seq IN (SELECT seq FROM life) ORDER BY seq"
+    );
+    let rows = sqlx::query(AssertSqlSafe(sql)).bind(id.bytes().to_vec()).fetch_all(pool).await;
+    rows.map_err(unavailable)?.iter().map(entry).collect()
 }
 
 pub(super) async fn leaves(pool: &SqlitePool, seq: u64, limit: u32) -> Result<Vec<Hash>, StoreError> {

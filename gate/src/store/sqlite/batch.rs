@@ -11,7 +11,7 @@ use rusqlite::{CachedStatement, Connection, Error, ErrorCode, OpenFlags, Transac
 use super::intents::{StateColumns, outcome_column};
 use super::{PATIENCE, step};
 use crate::audit::tree::{Tree, leaf};
-use crate::audit::write_leaf_text;
+use crate::audit::{Salt, commitment, write_leaf_text};
 use crate::clock::Timestamp;
 use crate::intent::{Event, State, What};
 use crate::store::{Entry, Row, StoreError};
@@ -20,7 +20,8 @@ const INTENT: &str = "
     INSERT INTO intents (n, version, last, state, boot, id, at, people, project, action, fingerprint, call, content)
     VALUES (?1, 0, ?1, 'executing', ?2, ?3, ?4, 0, ?5, ?6, ?7, ?8, ?9)";
 const EVENT: &str = "
-    INSERT INTO events (seq, at, kind, actor, subject, prev, leaf, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    INSERT INTO events (seq, at, kind, actor, subject, prev, leaf, salt, data)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 const OUTCOME: &str = "
     UPDATE intents SET version = version + 1, last = ?3, state = ?4, at = ?5, status = ?6, why = ?7, outcome = ?8,
                        boot = NULL
@@ -75,7 +76,7 @@ impl Batches {
     /// One transaction. An error: nothing of it is written.
     pub(super) fn write(&mut self, boot: i64, batch: &Batch) -> Result<Written, StoreError> {
         let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(unavailable)?;
-        let mut log = Log::open(&tx)?;
+        let mut log = Log::open(&tx, batch.entries.len() + batch.outcomes.len())?;
         let before = log.tree.size();
         let rows = enter(&tx, &mut log, boot, &batch.entries)?;
         let late = conclude(&tx, &mut log, &batch.outcomes)?;
@@ -152,19 +153,29 @@ struct Line<'a> {
 struct Log<'a> {
     tree: Tree,
     text: String,
+    /// One for each event that may come.
+    salts: std::vec::IntoIter<Salt>,
     event: CachedStatement<'a>,
 }
 
 impl<'a> Log<'a> {
     /// Read under the lock: nobody moves it before this transaction ends.
-    fn open(tx: &'a Transaction<'_>) -> Result<Log<'a>, StoreError> {
+    fn open(tx: &'a Transaction<'_>, events: usize) -> Result<Log<'a>, StoreError> {
+        let mut salts = vec![Salt::default(); events];
+        getrandom::fill(salts.as_flattened_mut())
+            .map_err(|error| StoreError::Unavailable(format!("randomness: {error}")))?;
         let tree = tx.prepare_cached("SELECT size, frontier FROM tree").and_then(|mut select| {
             let tree = |size: i64, frontier: &[u8]| Tree::stored(size.cast_unsigned(), frontier);
             select.query_row([], |row| Ok(tree(row.get(0)?, row.get_ref(1)?.as_blob()?)))
         });
         let broken = || StoreError::Broken("the tree's size and peaks do not belong together".to_owned());
         let tree = tree.map_err(unavailable)?.ok_or_else(broken)?;
-        Ok(Log { tree, text: String::new(), event: tx.prepare_cached(EVENT).map_err(unavailable)? })
+        Ok(Log {
+            tree,
+            text: String::new(),
+            salts: salts.into_iter(),
+            event: tx.prepare_cached(EVENT).map_err(unavailable)?,
+        })
     }
 
     /// Keeps where it ends now.
@@ -180,10 +191,12 @@ impl<'a> Log<'a> {
         let Line { at, kind, actor, subject, prev } = line;
         let seq = place(&self.tree);
         self.text.clear();
-        write_leaf_text(&mut self.text, self.tree.size(), at, kind, actor, Some(&subject), data);
+        let salt = self.salts.next().ok_or_else(|| StoreError::Broken("more events than a batch has".to_owned()))?;
+        let sealed = commitment(&salt, data);
+        write_leaf_text(&mut self.text, self.tree.size(), at, kind, actor, Some(&subject), &sealed);
         let hash = leaf(self.text.as_bytes());
         self.tree.push(hash);
-        let row = params![seq, at.0, kind, actor, subject, prev, hash, data];
+        let row = params![seq, at.0, kind, actor, subject, prev, hash, salt, data];
         self.event.execute(row).map(|_| ()).map_err(unavailable)
     }
 }

@@ -138,7 +138,7 @@ async fn outcomes_find_their_rows_without_a_search() {
 #[tokio::test]
 async fn no_row_needs_a_table_of_its_own() {
     let store = store().await;
-    for (sql, values) in [(INTENT, 9), (EVENT, 8), (OUTCOME, 8)] {
+    for (sql, values) in [(INTENT, 9), (EVENT, 9), (OUTCOME, 8)] {
         let mut program = store.batches.conn.prepare(&format!("EXPLAIN {sql}")).unwrap();
         let nulls = rusqlite::params_from_iter(vec![rusqlite::types::Null; values]);
         let steps: Vec<String> = program.query_map(nulls, |row| row.get(1)).unwrap().map(Result::unwrap).collect();
