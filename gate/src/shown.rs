@@ -83,17 +83,21 @@ impl Shown {
     }
 }
 
-/// What is asked, without what names the one try: of a tool's call its name, arguments and what else goes with
-/// them (answers to what the tool asked back), not the message's id nor `_meta`; of anything else the digest
+/// What is asked, without what names the one try: of an MCP request its method, name, arguments and what else goes
+/// with them (answers to what the server asked back), not the message's id nor `_meta`; of anything else the digest
 /// of the body.
 pub(crate) fn content(request: &Request) -> String {
     match &request.content {
-        Content::Mcp(message) if message.tool().is_some() => {
-            let arguments = message.arguments().map(ToString::to_string).unwrap_or_default();
-            let mut asked = format!("{:?}\n{arguments}", message.tool().unwrap_or_default());
+        Content::Mcp(message) if let (Some(method), Some(_)) = (&message.method, &message.id) => {
+            let mut asked = match message.tool() {
+                Some(tool) => format!("{tool:?}\n{}", message.arguments().map(ToString::to_string).unwrap_or_default()),
+                // No tool's call begins like this: there the quotation mark comes first.
+                None => format!("{method}\n"),
+            };
+            let tool = message.tool().is_some();
             if let Some(Json::Object(members)) = &message.params {
-                let rest = members.iter().filter(|(key, _)| !matches!(key.as_str(), "name" | "arguments" | "_meta"));
-                for (key, value) in rest {
+                let told = |key: &str| key == "_meta" || tool && matches!(key, "name" | "arguments");
+                for (key, value) in members.iter().filter(|(key, _)| !told(key)) {
                     asked.push_str(&format!("\n{key:?}: {value}"));
                 }
             }
@@ -162,6 +166,10 @@ mod tests {
 
     /// A call of a tool whose message has these members beside the method.
     fn call(rest: &str) -> Request {
+        message("tools/call", rest)
+    }
+
+    fn message(method: &str, rest: &str) -> Request {
         use rules::config::load::{NoSecrets, Source, load};
         use rules::request::{HttpVersion, RawHead, Reading};
         let text = "
@@ -178,7 +186,7 @@ upstreams: { tools: { url: 'http://127.0.0.1:9', at: /t, protocol: mcp, routes: 
         let reading = Reading { permit_header: "holdshort-permit".to_owned(), head_limit: 32_768 };
         let head = rules::Head::read(&raw, &reading).unwrap();
         let mounted = ruleset.mount("127.0.0.1:8080".parse().unwrap(), &head).unwrap();
-        let body = format!("{{\"jsonrpc\":\"2.0\",\"method\":\"tools/call\",{rest}}}");
+        let body = format!("{{\"jsonrpc\":\"2.0\",\"method\":{method:?},{rest}}}");
         Request::new(head, &mounted, Bytes::from(body)).unwrap()
     }
 
@@ -199,5 +207,18 @@ upstreams: { tools: { url: 'http://127.0.0.1:9', at: /t, protocol: mcp, routes: 
         ] {
             assert_ne!(content(&call(other)), asked, "{other}");
         }
+    }
+
+    #[test]
+    fn of_any_mcp_request_the_id_does_not_count() {
+        let read = |rest: &str| content(&message("resources/read", rest));
+        let asked = read(r#""id":1,"params":{"uri":"file:///a"}"#);
+        assert_eq!(read(r#""id":"b","params":{"uri":"file:///a","_meta":{"progressToken":7}}"#), asked);
+        assert_ne!(read(r#""id":1,"params":{"uri":"file:///b"}"#), asked);
+        assert_ne!(content(&message("resources/subscribe", r#""id":1,"params":{"uri":"file:///a"}"#)), asked);
+        let prompt = |n: u8| {
+            content(&message("prompts/get", &format!(r#""id":1,"params":{{"name":"p","arguments":{{"n":"{n}"}}}}"#)))
+        };
+        assert_ne!(prompt(1), prompt(2));
     }
 }

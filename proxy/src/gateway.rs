@@ -18,7 +18,7 @@ use pingora_proxy::{FailToProxy, ProxyHttp, Session};
 
 use crate::answer::{Answer, Stop, problem};
 use crate::listen::Connection;
-use crate::mcp::{HeldCalls, Sessions};
+use crate::mcp::{HeldCalls, Sessions, Tools};
 use crate::pass::Passing;
 use crate::signs;
 use crate::upstream::Lines;
@@ -35,6 +35,7 @@ pub(crate) struct Shared {
     pub(crate) dialer: Dialer,
     pub(crate) sessions: Sessions,
     pub(crate) held: Arc<HeldCalls>,
+    pub(crate) tools: Arc<Tools>,
     pub(crate) ids: RequestIds,
 }
 

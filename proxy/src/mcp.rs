@@ -19,14 +19,16 @@ use crate::answer::{Answer, Rpc};
 
 mod events;
 mod held;
-mod hidden;
+mod listing;
 mod rewriting;
 mod sessions;
+mod tools;
 
 pub(crate) use held::{Cancellable, HeldCalls};
-use hidden::Hidden;
+pub(crate) use listing::Listing;
 pub(crate) use rewriting::{Rewriting, relay};
 pub(crate) use sessions::{Handshake, Sessions};
+pub(crate) use tools::Tools;
 
 /// Since this revision every result says of what kind it is.
 const TYPED_RESULTS_SINCE: &str = "2026-07-28";
@@ -39,13 +41,15 @@ pub(crate) struct Asked {
     /// JSON-RPC id; null where it is not known.
     id: Value,
     tool: bool,
+    /// An answer of the gate may carry `structuredContent`.
+    structured: bool,
     typed: bool,
     /// The client takes event streams.
     streams: bool,
     progress_token: Option<Value>,
     client: Option<String>,
-    /// It asks for the list of tools, and some are hidden.
-    hidden: Option<Hidden>,
+    /// It asks for the list of tools.
+    listing: Option<Listing>,
 }
 
 impl Asked {
@@ -54,20 +58,25 @@ impl Asked {
         (head.method == "POST").then(|| Asked {
             id: Value::Null,
             tool: false,
+            structured: true,
             typed: header(head, "mcp-protocol-version").is_some_and(|version| version >= TYPED_RESULTS_SINCE),
             streams: header(head, "accept").is_some_and(|accept| accept.contains("text/event-stream")),
             progress_token: None,
             client: None,
-            hidden: None,
+            listing: None,
         })
     }
 
     /// Takes note of the message itself.
-    pub(crate) fn read(&mut self, request: &Request) {
+    pub(crate) fn read(&mut self, request: &Request, tools: &Tools) {
         if let Content::Mcp(message) = &request.content {
             self.id = message.id.as_ref().map_or(Value::Null, value);
             self.tool = message.tool().is_some();
-            self.hidden = Hidden::of(request);
+            self.structured = match message.tool().map(|tool| tools.structured(&request.upstream.config.name, tool)) {
+                Some(Some(has_schema)) => !has_schema,
+                // No list has been seen since the start: the SDK that would mind runs on Node.
+                _ => !header(&request.head, "user-agent").is_some_and(|agent| agent.starts_with("node")),
+            };
             self.progress_token = message.progress_token.as_ref().map(value);
             let info =
                 message.params.as_ref().and_then(|params| params.member("_meta")?.member(CLIENT_INFO)?.member("name"));
@@ -83,8 +92,13 @@ impl Asked {
         self.id = value(id);
     }
 
+    /// The answer to it is changed as a list of tools.
+    pub(crate) fn lists(&mut self, listing: Listing) {
+        self.listing = Some(listing);
+    }
+
     pub(crate) fn streams(&self) -> bool {
-        self.streams && self.tool
+        self.streams && !self.id.is_null()
     }
 
     pub(crate) fn client(&self) -> Option<&str> {
@@ -111,15 +125,16 @@ impl Asked {
                     structured.insert("intent_id".to_owned(), intent.to_string().into());
                     structured.insert("approval_url".to_owned(), approval_url(admin_url, intent).into());
                 }
-                let mut result = json!({
-                    "content": [{ "type": "text", "text": answer.detail }],
-                    "structuredContent": structured,
-                    "isError": true,
-                });
-                if self.typed
-                    && let Some(result) = result.as_object_mut()
-                {
-                    result.insert("resultType".to_owned(), "complete".into());
+                let mut result = json!({ "content": [{ "type": "text", "text": answer.detail }], "isError": true });
+                if let Some(result) = result.as_object_mut() {
+                    if self.structured {
+                        result.insert("structuredContent".to_owned(), structured);
+                    } else {
+                        result.insert("_meta".to_owned(), json!({ "holdshort/refusal": structured }));
+                    }
+                    if self.typed {
+                        result.insert("resultType".to_owned(), "complete".into());
+                    }
                 }
                 Some(json!({ "jsonrpc": "2.0", "id": self.id, "result": result }))
             }
@@ -134,20 +149,20 @@ impl Asked {
     pub(crate) fn replayed(&self, status: u16, is_stream: bool, body: &[u8], stream_open: bool) -> Bytes {
         // Whatever id the kept answer carries was that of the call it answered.
         let sent = rewriting::answered_id(is_stream, body).unwrap_or_else(|| self.id.clone());
-        Rewriting { sent, wanted: self.id.clone(), stream_open, hidden: self.hidden.clone() }
+        Rewriting { sent, wanted: self.id.clone(), stream_open, listing: self.listing.clone() }
             .whole(status, is_stream, body)
     }
 
     /// How the answer to `call` must be changed for this caller: the stream is open, the call that was
-    /// approved carried another id than this one, or it lists tools that are hidden.
+    /// approved carried another id than this one, or it is a list of tools.
     pub(crate) fn rewriting(&self, call: &Request, stream_open: bool) -> Option<Rewriting> {
         let Content::Mcp(message) = &call.content else { return None };
         let sent = message.id.as_ref().map_or(Value::Null, value);
-        (stream_open || sent != self.id || self.hidden.is_some()).then(|| Rewriting {
+        (stream_open || sent != self.id || self.listing.is_some()).then(|| Rewriting {
             sent,
             wanted: self.id.clone(),
             stream_open,
-            hidden: self.hidden.clone(),
+            listing: self.listing.clone(),
         })
     }
 }

@@ -157,7 +157,7 @@ pub(crate) async fn send(
     let mut gathered = Gathered::new(&answer, 0);
     stamp(&mut answer, asking.request_id(), None);
     asking.answered(answer.status.as_u16());
-    let whole = match asking.rewriting(call) {
+    let whole = match asking.rewriting(call, &answer) {
         Some(rewriting) => mcp::relay(rewriting, answer, session, caller, &mut gathered).await,
         None => relay::answer(answer, session, caller, &mut gathered).await,
     };

@@ -11,7 +11,8 @@ use rules::config::HoldTimeout;
 
 pub(crate) mod table;
 
-use table::{ROWS, Sign};
+pub(crate) use table::Beyond;
+use table::{ROWS, Row, Sign};
 
 /// A client that announces nothing known.
 pub(crate) const UNKNOWN: Duration = Duration::from_secs(50);
@@ -25,8 +26,10 @@ const MOST_MARGIN: Duration = Duration::from_secs(10);
 pub(crate) struct Announced<'a> {
     /// `x-stainless-read-timeout`, as sent.
     pub(crate) read_timeout: Option<&'a str>,
+    /// `x-stainless-lang`.
+    pub(crate) language: Option<&'a str>,
     pub(crate) user_agent: Option<&'a str>,
-    /// The call is an MCP `tools/call`.
+    /// The call is an MCP call.
     pub(crate) mcp: bool,
     /// The gate sends comment lines while it holds (the client accepts an event stream).
     pub(crate) streamed: bool,
@@ -36,28 +39,55 @@ pub(crate) struct Announced<'a> {
     pub(crate) framework: Option<&'a str>,
 }
 
-/// How long to hold. `set` are the operator's wishes, the nearest first.
-pub(crate) fn of(client: &Announced<'_>, set: [Option<HoldTimeout>; 4]) -> Duration {
+/// How long to hold, and how the client can be kept after that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Patience {
+    pub(crate) leg: Duration,
+    pub(crate) beyond: Beyond,
+    /// As long as an operator wants it held, over all legs.
+    pub(crate) set: Option<Duration>,
+}
+
+/// `set` are the operator's wishes, the nearest first.
+pub(crate) fn of(client: &Announced<'_>, set: [Option<HoldTimeout>; 4]) -> Patience {
+    let known: Vec<&Row> = rows(client);
+    // One that cannot be kept may be meant by the same words.
+    let all = |can: fn(&Beyond) -> bool| !known.is_empty() && known.iter().all(|row| can(&row.beyond));
+    let beyond = Beyond { rounds: all(|beyond| beyond.rounds), polls: all(|beyond| beyond.polls) };
+    let stands = stands(client, &known).map_or(UNKNOWN, less_margin);
     match set.into_iter().flatten().next() {
-        Some(HoldTimeout::For(span)) => span,
-        Some(HoldTimeout::Auto) | None => stands(client).map_or(UNKNOWN, less_margin),
+        Some(HoldTimeout::For(span)) => Patience { leg: span, beyond, set: Some(span) },
+        Some(HoldTimeout::Auto) | None => Patience { leg: stands, beyond, set: None },
     }
 }
 
+/// The rows that fit.
+fn rows<'t>(client: &Announced<'_>) -> Vec<&'t Row> {
+    let fits = |row: &Row| match row.sign {
+        Sign::UserAgent(start) => !client.mcp && client.user_agent.is_some_and(|agent| starts_with(agent, start)),
+        Sign::InUserAgent(part) => !client.mcp && client.user_agent.is_some_and(|agent| contains(agent, part)),
+        Sign::Header(name, value) => {
+            let said = if name == "x-stainless-lang" { client.language } else { None };
+            !client.mcp && said.is_some_and(|said| said.trim().eq_ignore_ascii_case(value))
+        }
+        Sign::McpUserAgent(start) | Sign::McpLookAlike(start) => {
+            client.mcp && client.user_agent.is_some_and(|agent| starts_with(agent, start))
+        }
+        Sign::McpClient(part) => client.mcp && client.mcp_client.is_some_and(|name| contains(name, part)),
+        Sign::Framework(part) => client.framework.is_some_and(|name| contains(name, part)),
+    };
+    let mut known: Vec<&Row> = ROWS.iter().filter(|row| fits(row)).collect();
+    if known.iter().any(|row| matches!(row.sign, Sign::McpClient(_) | Sign::Framework(_))) {
+        known.retain(|row| !matches!(row.sign, Sign::McpLookAlike(_)));
+    }
+    known
+}
+
 /// The client's own limit: `None` where nothing is known of it.
-fn stands(client: &Announced<'_>) -> Option<Duration> {
+fn stands(client: &Announced<'_>, known: &[&Row]) -> Option<Duration> {
     let announced = client.read_timeout.and_then(|text| text.trim().parse::<f64>().ok());
     let announced = announced.filter(|seconds| (0.001..86_400.0).contains(seconds)).map(Duration::from_secs_f64);
-    let known = ROWS
-        .iter()
-        .filter(|row| match row.sign {
-            Sign::UserAgent(start) => !client.mcp && client.user_agent.is_some_and(|agent| starts_with(agent, start)),
-            Sign::McpUserAgent(start) => client.mcp && client.user_agent.is_some_and(|agent| starts_with(agent, start)),
-            Sign::McpClient(part) => client.mcp && client.mcp_client.is_some_and(|name| contains(name, part)),
-            Sign::Framework(part) => client.framework.is_some_and(|name| contains(name, part)),
-        })
-        .map(|row| if client.streamed { row.streamed } else { row.silent })
-        .min();
+    let known = known.iter().map(|row| if client.streamed { row.streamed } else { row.silent }).min();
     announced.into_iter().chain(known.map(Duration::from_secs)).min()
 }
 

@@ -61,7 +61,7 @@ impl Proxy {
         let lines = Lines::new(gate.rules(), folder.clone())?;
         let ids = RequestIds::new(&gate);
         let (sessions, held) = (Sessions::default(), Arc::new(HeldCalls::default()));
-        let shared = Shared { gate, lines, dialer: Dialer::new(), sessions, held, ids };
+        let shared = Shared { gate, lines, dialer: Dialer::new(), sessions, held, tools: Arc::default(), ids };
         Ok(Proxy { shared: Arc::new(shared), folder, listeners: Vec::new() })
     }
 

@@ -139,7 +139,7 @@ async fn send(
     let limit = if released.by_people() { way.stored_response } else { 0 };
     let mut gathered = Gathered::new(&answer, limit);
     stamp(&mut answer, asking.request_id(), Some(intent));
-    let whole = match asking.rewriting(&call) {
+    let whole = match asking.rewriting(&call, &answer) {
         Some(rewriting) => mcp::relay(rewriting, answer, &mut connected.session, caller, &mut gathered).await,
         None => relay::answer(answer, &mut connected.session, caller, &mut gathered).await,
     };

@@ -22,7 +22,7 @@ use crate::caller::Caller;
 use crate::gateway::Gateway;
 use crate::hold::{self, Woken};
 use crate::pass::{self, Passing};
-use crate::patience::{self, Announced};
+use crate::patience::{self, Announced, Patience};
 use crate::release::{self, Way, stamp};
 use crate::signs::{self, HeldCall};
 use crate::upstream::request::From;
@@ -90,8 +90,9 @@ impl Asking {
         }
     }
 
-    pub(crate) fn rewriting(&self, call: &Request) -> Option<mcp::Rewriting> {
-        self.mcp.as_ref()?.rewriting(call, self.streaming)
+    /// How an answer with this head is changed for the caller.
+    pub(crate) fn rewriting(&self, call: &Request, head: &ResponseHeader) -> Option<mcp::Rewriting> {
+        self.mcp.as_ref()?.rewriting(call, self.streaming).filter(|rewriting| rewriting.is_needed(head))
     }
 }
 
@@ -241,7 +242,11 @@ async fn ask(
         }
     };
     if let Some(asked) = &mut asking.mcp {
-        asked.read(&request);
+        asked.read(&request, &gateway.tools);
+        if mcp::Listing::is_asked_for(&request) {
+            let (gate, tools) = (gateway.gate.clone(), gateway.tools.clone());
+            asked.lists(mcp::Listing::new(gate, rules.clone(), agent.clone(), tools, &request));
+        }
     }
     let routed = allowed(gateway, rules, &agent, &request, rules.route(&request)?);
     let stored_response = rules.config().limits.stored_response;
@@ -275,7 +280,7 @@ async fn ask(
             asking.route = Some(hit.route.clone());
             refuse_upgrade(&request.head)?;
             let patience = hold_for(gateway, snapshot, &agent, &hit, &request, asking);
-            let call = Call { agent, request: Arc::new(request), hit, rules: rules.clone(), patience };
+            let call = Call { agent, request: Arc::new(request), hit, rules: rules.clone(), patience: patience.leg };
             Ok(Found::Asked(Box::new(Asked { call, line, came, prefix: mounted.prefix })))
         }
     }
@@ -352,13 +357,14 @@ fn hold_for(
     hit: &Hit,
     request: &Request,
     asking: &Asking,
-) -> std::time::Duration {
+) -> Patience {
     let upstream: &Upstream = &request.upstream.config;
     let header = |name: &str| request.head.header(name).and_then(|value| std::str::from_utf8(value).ok());
     let remembered = asking.mcp.as_ref().and_then(|_| gateway.sessions.client(agent.id, &upstream.name, &request.head));
     let streamed = asking.mcp.as_ref().is_some_and(mcp::Asked::streams);
     let announced = Announced {
         read_timeout: header("x-stainless-read-timeout"),
+        language: header("x-stainless-lang"),
         user_agent: header("user-agent"),
         mcp: asking.mcp.is_some(),
         streamed,

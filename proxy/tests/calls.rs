@@ -18,6 +18,10 @@ mod held;
 mod http2;
 #[path = "calls/mcp.rs"]
 mod mcp;
+#[path = "calls/mcp_lists.rs"]
+mod mcp_lists;
+#[path = "calls/mcp_methods.rs"]
+mod mcp_methods;
 #[path = "calls/passes.rs"]
 mod passes;
 #[path = "calls/released.rs"]

@@ -287,6 +287,8 @@ pub struct Upstream {
     pub host: Vec<String>,
     pub listen: Vec<UpstreamListener>,
     pub protocol: Protocol,
+    /// MCP: descriptions of tools say where calls may wait for people.
+    pub announce: bool,
     pub unmatched: Unmatched,
     pub enforce: bool,
     /// Projects whose agents reach it. Default: `default` only.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rules::decision::{Caller, Decision, DenyReason, Requirement, Step, Verdict};
+use rules::ruleset::Hit;
 
 use super::Gate;
 use super::decide::GIVEN_UP;
@@ -284,6 +285,18 @@ impl Gate {
             before.tell(Signal::Refused(refusal));
         }
         Hold::new(self.clone(), id, place, call, waiting_for, expires_at)
+    }
+}
+
+impl Gate {
+    /// Whether people would be asked about a call like this one, as far as its route and agent tell: what depends on
+    /// parameters it does not carry counts as a yes.
+    #[must_use]
+    pub fn would_ask(&self, rules: &rules::Ruleset, agent: &Agent, request: &rules::Request, hit: &Hit) -> bool {
+        // What a rule would extract is not missing from a call: there is none yet.
+        let hit = Hit { defects: Vec::new(), ..hit.clone() };
+        let decision = decide_as(rules, agent, request, &hit, self.now());
+        !decision.observed && matches!(decision.verdict, Verdict::Require(_))
     }
 }
 

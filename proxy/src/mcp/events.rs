@@ -41,6 +41,18 @@ impl Splitter {
     }
 }
 
+/// A message as an event, each of its lines as one of the event's.
+pub(crate) fn of(message: &[u8]) -> Bytes {
+    let mut event = BytesMut::from(&b"event: message\n"[..]);
+    for line in message.split(|byte| matches!(byte, b'\n' | b'\r')) {
+        event.extend_from_slice(b"data: ");
+        event.extend_from_slice(line);
+        event.extend_from_slice(b"\n");
+    }
+    event.extend_from_slice(b"\n");
+    event.freeze()
+}
+
 /// The data of one event; `None` where it has none.
 pub(crate) fn data(event: &[u8]) -> Option<Vec<u8>> {
     let mut data: Option<Vec<u8>> = None;
@@ -61,7 +73,14 @@ pub(crate) fn data(event: &[u8]) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Splitter, data};
+    use super::{Splitter, data, of};
+
+    #[test]
+    fn a_message_of_several_lines_is_one_event() {
+        let event = of(b"{\n  \"a\": 1\r\n}");
+        assert_eq!(event, "event: message\ndata: {\ndata:   \"a\": 1\ndata: \ndata: }\n\n");
+        assert_eq!(data(&event).unwrap(), b"{\n  \"a\": 1\n\n}");
+    }
 
     #[test]
     fn events_are_cut_wherever_the_parts_are_cut() {

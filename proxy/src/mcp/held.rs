@@ -40,14 +40,14 @@ pub(crate) struct Cancellable {
 }
 
 impl HeldCalls {
-    /// From now on the call can be cancelled; `None` where it has no id or calls no tool.
+    /// From now on the call can be cancelled; `None` where it has no id.
     pub(crate) fn enter(
         self: &Arc<Self>,
         agent: AgentId,
         asked: Option<&Asked>,
         call: &Request,
     ) -> Option<Box<Cancellable>> {
-        let asked = asked.filter(|asked| asked.tool && !asked.id.is_null())?;
+        let asked = asked.filter(|asked| !asked.id.is_null())?;
         let name = Name::new(agent, call, &asked.id);
         let cancelled = Arc::new(Notify::new());
         self.by_name

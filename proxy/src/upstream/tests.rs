@@ -16,6 +16,7 @@ fn upstream() -> config::Upstream {
         host: vec![],
         listen: vec![],
         protocol: Protocol::Http,
+        announce: false,
         unmatched: Unmatched::Reject,
         enforce: true,
         projects: vec!["default".into()],

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::{House, house_of};
 use crate::upstream::{Recorded, Step, Upstream, answer};
 
-async fn mcp(upstream: &Upstream, more: &str) -> House {
+pub async fn mcp(upstream: &Upstream, more: &str) -> House {
     let upstreams = format!(
         "  tools:\n    url: {}\n    at: /mcp\n    protocol: mcp\n    routes:\n      - {{ action: hold_it, match: {{ mcp: {{ tool: refund }} }}, risk_tier: high }}\n      - {{ action: free_it, match: {{ mcp: {{ tool: look }} }} }}\n      - {{ action: drop_it, match: {{ mcp: {{ tool: drop }} }} }}\n",
         upstream.url()
@@ -13,25 +13,25 @@ async fn mcp(upstream: &Upstream, more: &str) -> House {
     house_of(&upstreams, more).await
 }
 
-fn call(house: &House, id: u32, tool: &str, headers: &str) -> String {
+pub fn call(house: &House, id: u32, tool: &str, headers: &str) -> String {
     let body = json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": { "name": tool, "arguments": { "n": 1 } } });
     let headers = format!("content-type: application/json\r\naccept: application/json, text/event-stream\r\n{headers}");
     house.ask("POST", "/mcp", &headers, &body.to_string())
 }
 
 /// Answers like an MCP server: the id that was asked, and the tool's name.
-async fn server() -> Upstream {
+pub async fn server() -> Upstream {
     Upstream::doing(|call| vec![Step::Send(answer("200 OK", "content-type: application/json\r\n", &result(call)))])
         .await
 }
 
-fn result(call: &Recorded) -> String {
+pub fn result(call: &Recorded) -> String {
     let asked: Value = serde_json::from_slice(&call.body).unwrap();
     json!({ "jsonrpc": "2.0", "id": asked["id"], "result": { "content": [{ "type": "text", "text": "did it" }] } })
         .to_string()
 }
 
-fn events(text: &str) -> Vec<Value> {
+pub fn events(text: &str) -> Vec<Value> {
     text.lines()
         .filter_map(|line| line.strip_prefix("data: "))
         .map(|data| serde_json::from_str(data).unwrap())
@@ -206,14 +206,14 @@ fn tools() -> String {
     json!({ "jsonrpc": "2.0", "id": 1, "result": { "tools": tools, "nextCursor": "more" } }).to_string()
 }
 
-fn list(house: &House, method: &str) -> String {
+pub fn list(house: &House, method: &str) -> String {
     let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method });
     let headers =
         "content-type: application/json\r\naccept: application/json, text/event-stream\r\naccept-encoding: gzip\r\n";
     house.ask("POST", "/mcp", headers, &body.to_string())
 }
 
-fn names(message: &Value) -> Vec<&str> {
+pub fn names(message: &Value) -> Vec<&str> {
     message["result"]["tools"].as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap()).collect()
 }
 
@@ -312,7 +312,7 @@ async fn closing_the_stream_ends_the_hold_and_not_the_intent() {
 }
 
 /// Sends `notifications/cancelled`; it has been dealt with when this returns.
-async fn cancel(house: &House, request: Value, headers: &str) {
+pub async fn cancel(house: &House, request: Value, headers: &str) {
     let body = json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": request } });
     let headers = format!("content-type: application/json\r\naccept: application/json, text/event-stream\r\n{headers}");
     let answer = house.call("POST", "/mcp", &headers, &body.to_string()).await;

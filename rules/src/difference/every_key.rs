@@ -99,6 +99,7 @@ const KEYS: &str = r#"
     upstreams.*.headers.set.*                  | "a" -> -                                            | ! |
     upstreams.*.headers.remove                 | ["x-*"] -> ["x-a"]                                  | ! |
     upstreams.*.forwarding                     | ["x_forwarded","via"] -> ["via"]                    | ! |
+    upstreams.*.announce                       | - -> true                                           |   | {"upstreams":{"it":{"protocol":"mcp"}}}
     upstreams.*.preserve_host                  | - -> true                                           |   |
     upstreams.*.http2                          | - -> true                                           |   |
     upstreams.*.tls.ca                         | - -> "ca.pem"                                       |   | {"upstreams":{"it":{"url":"https://127.0.0.1:9000"}}}

@@ -84,6 +84,7 @@ fn changed(old: &Upstream, new: &Upstream, changes: &mut Vec<Change>) {
         let fewer = missing(&new.forwarding, &old.forwarding);
         (!fewer.is_empty()).then(|| "the service no longer learns where calls come from".to_owned())
     });
+    upstream.shown("announce", old.announce.to_string(), new.announce.to_string());
     upstream.shown("preserve_host", old.preserve_host.to_string(), new.preserve_host.to_string());
     upstream.shown("http2", old.http2.to_string(), new.http2.to_string());
     upstream.shown("tls.ca", text(old.tls.ca.as_ref()), text(new.tls.ca.as_ref()));

@@ -58,12 +58,13 @@ fn one_or_a_list() {
 #[test]
 fn an_upstream_with_everything_set() {
     let given = upstream(
-        "protocol: mcp\nunmatched: require_approval\nenforce: false\npreserve_host: true\nhttp2: true\n\
+        "protocol: mcp\nannounce: true\nunmatched: require_approval\nenforce: false\npreserve_host: true\nhttp2: true\n\
          tls: { ca: roots.pem, server_name: inner.test }\ntimeouts: { connect: 250ms, read: 1h30m }\n\
          limits: { body: 64MiB }\npaths: { case: insensitive, encoded_slash: allow }\nhold: { timeout: 5s }\n\
          headers: { set: { X-Api-Key: 12 }, remove: X-* }",
     );
     assert_eq!((given.protocol, given.unmatched), (Protocol::Mcp, Unmatched::RequireApproval));
+    assert!(given.announce);
     assert!(!given.enforce && given.preserve_host && given.http2);
     assert_eq!(given.tls.ca.as_deref(), Some("roots.pem"));
     assert_eq!(given.tls.server_name.as_deref(), Some("inner.test"));
@@ -80,6 +81,7 @@ fn an_upstream_with_everything_set() {
 fn what_is_not_said_refuses() {
     let given = upstream("");
     assert_eq!((given.protocol, given.unmatched), (Protocol::Http, Unmatched::Reject));
+    assert!(!given.announce);
     assert!(given.enforce && !given.preserve_host && !given.http2);
     assert!(!given.paths.case_insensitive && !given.paths.allow_encoded_slash);
     assert_eq!(given.projects, ["default"]);

@@ -9,8 +9,8 @@ use super::{Checker, is_token, texts};
 use crate::config::node::{Mark, shortened};
 use crate::config::raw::{self, At, Named, OneOrMany};
 use crate::config::{
-    AgentEntry, Forwarding, Paths, Permit, RiskTier, Secret, Unmatched, Upstream, UpstreamListener, UpstreamTls,
-    UpstreamUrl,
+    AgentEntry, Forwarding, Paths, Permit, Protocol, RiskTier, Secret, Unmatched, Upstream, UpstreamListener,
+    UpstreamTls, UpstreamUrl,
 };
 
 /// What stands around the upstreams.
@@ -86,6 +86,11 @@ impl Checker<'_> {
         }
         let (headers_set, headers_remove) = self.headers(raw.headers, around.permit);
         let protocol = raw.protocol.map(|at| at.value).unwrap_or_default();
+        let announce = raw.announce.as_ref().is_some_and(|at| at.value);
+        if let Some(at) = raw.announce.filter(|at| at.value && protocol != Protocol::Mcp) {
+            let help = "add `protocol: mcp` to the upstream";
+            self.error("contradiction", at.mark, "`announce` is for an upstream that speaks MCP", Some(help));
+        }
         let tls = self.upstream_tls(raw.tls, &raw.url.value.0);
         let timeouts = raw.timeouts.map(|at| at.value).unwrap_or_default();
         let pass_by_default = raw.unmatched.as_ref().filter(|at| at.value == Unmatched::Pass).map(|at| at.mark);
@@ -104,6 +109,7 @@ impl Checker<'_> {
             host,
             listen,
             protocol,
+            announce,
             unmatched,
             enforce: raw.enforce.is_none_or(|enforce| enforce.value),
             projects,

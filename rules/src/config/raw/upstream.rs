@@ -22,6 +22,8 @@ pub(in crate::config) struct Upstream {
     pub(in crate::config) listen: Option<OneOrMany<At<Listen>>>,
     /// `http` (default), or `mcp`: handshake and discovery pass, `tools/call` is what routes match.
     pub(in crate::config) protocol: Option<At<Protocol>>,
+    /// MCP: `true` has the descriptions in `tools/list` say which tools' calls may wait for a person. Default `false`.
+    pub(in crate::config) announce: Option<At<bool>>,
     /// Calls that no route matches: `reject` (default), `require_approval`, or `pass` (no intent, no permit).
     pub(in crate::config) unmatched: Option<At<Unmatched>>,
     /// `false`: decide and record, but let its calls pass without a permit. Default `true`.
