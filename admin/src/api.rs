@@ -14,6 +14,7 @@ pub(crate) mod keys;
 pub(crate) mod permits;
 pub(crate) mod projects;
 pub(crate) mod refusals;
+pub(crate) mod runtime;
 pub(crate) mod unmatched;
 pub(crate) mod users;
 
@@ -29,6 +30,8 @@ pub(crate) fn all() -> OpenApiRouter<App> {
         .routes(routes!(decide::approve))
         .routes(routes!(decide::deny))
         .routes(routes!(decide::request_changes))
+        .routes(routes!(decide::approve_request))
+        .routes(routes!(decide::deny_request))
         .routes(routes!(decide::cancel))
         .routes(routes!(decide::clear_denial))
         .routes(routes!(decide::several))
@@ -63,6 +66,8 @@ pub(crate) fn for_agents() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(intents::list, declare::declare))
         .routes(routes!(intents::get))
+        .routes(routes!(runtime::inspect))
+        .routes(routes!(runtime::action))
         .routes(routes!(permits::validate))
         .routes(routes!(executions::report))
         .routes(routes!(events::events))

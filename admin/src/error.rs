@@ -34,6 +34,7 @@ pub(crate) enum Code {
     Limited,
     ConfigInvalid,
     Unavailable,
+    DbError,
     Internal,
 }
 
@@ -72,6 +73,7 @@ impl Code {
                 (StatusCode::UNPROCESSABLE_ENTITY, "CONFIG_INVALID", "Configuration refused", "invalid_request")
             }
             Code::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", "Unavailable", "unavailable"),
+            Code::DbError => (StatusCode::INTERNAL_SERVER_ERROR, "DB_ERROR", "The store failed", "unavailable"),
             Code::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", "Internal error", "internal"),
         }
     }
@@ -84,6 +86,8 @@ pub(crate) struct ApiError {
     intent: Option<IntentId>,
     state: Option<&'static str>,
     retry_after: Option<u64>,
+    /// The store failed.
+    store: bool,
 }
 
 /// What a refused request is answered with.
@@ -117,7 +121,7 @@ struct ErrorPart {
 // Errors by words.
 impl ApiError {
     pub(crate) fn new(code: Code, detail: impl Into<String>) -> ApiError {
-        ApiError { code, detail: detail.into(), intent: None, state: None, retry_after: None }
+        ApiError { code, detail: detail.into(), intent: None, state: None, retry_after: None, store: false }
     }
 
     pub(crate) fn unauthorized() -> ApiError {
@@ -130,7 +134,8 @@ impl ApiError {
     pub(crate) fn not_an_approver() -> ApiError {
         ApiError::new(
             Code::NotAnApprover,
-            "Only people decide, with the role approver or admin. Ask one of them, or use your own token.",
+            "Only people decide, with the role approver or admin. An agent's or a project's key never does, or whoever \
+             asks could answer too. Ask one of them, or use your own token.",
         )
     }
 
@@ -172,6 +177,16 @@ impl ApiError {
         self
     }
 
+    /// As declaring programs know it: where the store fails it is 500 `DB_ERROR`. Nothing that they declare is
+    /// executed here, so it may be asked again.
+    pub(crate) fn told_to_programs(mut self) -> ApiError {
+        if self.store {
+            self.code = Code::DbError;
+            self.retry_after = self.retry_after.or(Some(2));
+        }
+        self
+    }
+
     pub(crate) fn code(&self) -> Code {
         self.code
     }
@@ -209,7 +224,7 @@ impl ApiError {
         response.extensions_mut().insert(hyper::ext::ReasonPhrase::from_static(title.as_bytes()));
         let headers = response.headers_mut();
         // Sending again is only safe to advise where nothing can have been done.
-        let again = matches!(self.code, Code::Unavailable | Code::Limited);
+        let again = matches!(self.code, Code::Unavailable | Code::DbError | Code::Limited);
         let again = HeaderValue::from_static(if again { "true" } else { "false" });
         headers.insert(HeaderName::from_static("x-should-retry"), again.clone());
         headers.insert(HeaderName::from_static("stripe-should-retry"), again);
@@ -246,11 +261,13 @@ impl From<StoreError> for ApiError {
                     "The gate's store does not answer; nothing was changed. Try again soon.",
                 );
                 answer.retry_after = Some(2);
+                answer.store = true;
                 answer
             }
             _ => {
                 tracing::error!(%error, "the store failed");
-                ApiError::new(Code::Internal, "The gate's store failed; nothing was changed. The log says more.")
+                let text = "The gate's store failed; nothing was changed. The log says more.";
+                ApiError { store: true, ..ApiError::new(Code::Internal, text) }
             }
         }
     }

@@ -14,5 +14,7 @@ mod declared;
 mod listening;
 #[path = "http/serving.rs"]
 mod serving;
+#[path = "http/spoken.rs"]
+mod spoken;
 #[path = "http/world.rs"]
 mod world;

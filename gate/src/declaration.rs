@@ -16,8 +16,9 @@ use crate::store::StoreError;
 #[derive(Debug, Clone)]
 pub struct Declaration {
     pub action: String,
-    /// Decided as for this kind of caller *and* as for the kind that the agent is registered with.
-    pub source_type: SourceType,
+    /// Decided as for this kind of caller *and* as for the kind that the agent is registered with. `None`: only as
+    /// the latter.
+    pub source_type: Option<SourceType>,
     /// The agent's fingerprint. A project's key labels the agent by it; an agent's key can only repeat its own.
     pub source: Option<String>,
     /// Raises the tier that the configuration gives the action.
@@ -30,6 +31,9 @@ pub struct Declaration {
     pub expires_in: Option<Duration>,
     /// An object. Kept and shown; decides nothing.
     pub metadata: Option<Value>,
+    /// A secret by which whoever knows it may ask how the intent stands ([`crate::Gate::declared_as`]). Kept as a
+    /// keyed hash.
+    pub handle: Option<String>,
 }
 
 /// Whose key declared an intent: who may carry its permit and report what came of it.

@@ -54,6 +54,11 @@ impl Namer {
         }
     }
 
+    /// The name of a declared intent for who knows its handle.
+    pub(crate) fn handle(&self, handle: &str) -> CallKey {
+        self.hash(b"handle", std::iter::once(handle.as_bytes()))
+    }
+
     fn hash<'a>(&self, kind: &[u8], parts: impl Iterator<Item = &'a [u8]>) -> CallKey {
         let mut hash = self.0.clone();
         hash.update(kind);

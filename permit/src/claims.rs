@@ -63,7 +63,9 @@ pub enum Decision {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IntentClaims {
     pub iss: String,
-    /// `project:<name>`.
+    /// `project:<name>`. Left out of tokens that a shared secret signs: common JWT libraries refuse an audience
+    /// that they were not told of, and `project` says the same.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
     pub aud: String,
     pub sub: String,
     pub jti: String,

@@ -252,7 +252,12 @@ impl Verifier {
     pub fn verify_intent(&self, token: &str, now: i64) -> Result<IntentClaims, Refused> {
         let intents = self.intents.as_ref().ok_or(Refused::Kind)?;
         let claims: IntentClaims = match &intents.secret {
-            Some(secret) if token::says_shared(token) => token::open_shared(token, INTENT_PERMIT_TYPE, secret)?,
+            Some(secret) if token::says_shared(token) => {
+                let claims: IntentClaims = token::open_shared(token, INTENT_PERMIT_TYPE, secret)?;
+                // Of these the project is the audience.
+                let aud = if claims.aud.is_empty() { format!("project:{}", claims.project) } else { claims.aud };
+                IntentClaims { aud, ..claims }
+            }
             _ => self.open(token, INTENT_PERMIT_TYPE)?,
         };
         let IntentClaims { iss, aud, jti, iat, exp, .. } = &claims;

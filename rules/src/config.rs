@@ -104,6 +104,8 @@ pub struct Permit {
     pub header: String,
     /// Folder of the signing keys, relative to the configuration's folder. Default `keys`.
     pub keys: String,
+    /// Signs the permits of declared intents (HS256). At least 32 bytes.
+    pub execution_secret: Option<Secret>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]

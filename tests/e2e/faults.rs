@@ -50,6 +50,14 @@ async fn with_the_store_locked_nothing_is_sent_rejects_stay_rejects_and_it_recov
     assert!(allowed.header("retry-after").is_some());
     let held = agent.post("/charges", &json!({})).send().await;
     assert_eq!((held.status, held.code().as_str()), (503, "UNAVAILABLE"));
+    let declaring = crate::harness::Person::new(&agent.key, &gate.admin());
+    for (path, body) in [
+        ("/api/intents", json!({"action": "charge", "source_type": "ai_agent"})),
+        ("/api/runtime/inspect", json!({"id": "1", "agentId": "x", "actionType": "charge"})),
+    ] {
+        let (status, answer) = declaring.post(path, &body).await;
+        assert_eq!((status, &answer["error"]["code"]), (500, &json!("DB_ERROR")), "{path}: {answer}");
+    }
     let rejected = agent.delete("/a").send().await;
     assert_eq!((rejected.status, rejected.code().as_str()), (403, "BLOCKED_BY_POLICY"));
     let unknown = agent.post("/nowhere", &json!({})).send().await;

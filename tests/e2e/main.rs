@@ -21,4 +21,5 @@ mod passing;
 mod real_clients;
 mod reloads;
 mod same_call;
+mod spoken;
 mod tls;

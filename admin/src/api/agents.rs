@@ -49,9 +49,12 @@ pub(crate) struct AddAgentBody {
     pub(crate) trust: Option<String>,
     /// `ai_agent` (when absent), `devops` or `automation`.
     pub(crate) source_type: Option<String>,
+    /// `false`: no key of its own; programs name it by its fingerprint, with the project's key. Its status is
+    /// enforced; its trust and kind then count for nothing.
+    pub(crate) key: Option<bool>,
 }
 
-/// Registers an agent and answers its key, once.
+/// Registers an agent and answers its key, once (with `key: false` it gets none).
 #[utoipa::path(post, path = "/api/agents", tag = "agents", request_body = AddAgentBody, responses(
     (status = 201, body = NewAgentView), (status = "4XX", body = Problem)))]
 pub(crate) async fn add(
@@ -79,8 +82,12 @@ pub(crate) async fn register(app: &App, by: &Person, body: AddAgentBody) -> Resu
         trust: word("trust", some(body.trust), Trust::parse)?.unwrap_or(Trust::New),
         source_type: word("source_type", some(body.source_type), SourceType::parse)?.unwrap_or(SourceType::AiAgent),
     };
+    if body.key == Some(false) {
+        let agent = app.gate().add_agent_without_key(new, &actor(by)).await?;
+        return Ok(NewAgentView { agent: AgentView::of(&agent), key: None });
+    }
     let (agent, key) = app.gate().add_agent(new, &actor(by)).await?;
-    Ok(NewAgentView { agent: AgentView::of(&agent), key: key.secret.expose().to_owned() })
+    Ok(NewAgentView { agent: AgentView::of(&agent), key: Some(key.secret.expose().to_owned()) })
 }
 
 fn word<T>(field: &str, text: Option<String>, parse: fn(&str) -> Option<T>) -> Result<Option<T>, ApiError> {

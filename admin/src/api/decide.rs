@@ -88,6 +88,47 @@ pub(crate) async fn request_changes(
     give(&app, &person, id, Verdict::RequestChanges, with).await
 }
 
+/// Approves, as `POST /api/intents/{id}/approve`, under a name that other programs know. People only: with an agent's
+/// or a project's key it is 403, or whoever asks could also answer.
+#[utoipa::path(post, path = "/v1/approvals/{id}/approve", tag = "decisions", params(("id" = String, Path)),
+    request_body = ApproveBody, responses((status = 200, body = IntentView), (status = "4XX", body = Problem)))]
+pub(crate) async fn approve_request(
+    approver: Approver,
+    app: State<App>,
+    Id(RequestId(id)): Id<RequestId>,
+    body: Body<ApproveBody>,
+) -> Result<Json<IntentView>, ApiError> {
+    approve(approver, app, Id(id), body).await
+}
+
+/// Denies, as `POST /api/intents/{id}/deny`, under a name that other programs know. People only.
+#[utoipa::path(post, path = "/v1/approvals/{id}/deny", tag = "decisions", params(("id" = String, Path)),
+    request_body = DenyBody, responses((status = 200, body = IntentView), (status = "4XX", body = Problem)))]
+pub(crate) async fn deny_request(
+    approver: Approver,
+    app: State<App>,
+    Id(RequestId(id)): Id<RequestId>,
+    body: Body<DenyBody>,
+) -> Result<Json<IntentView>, ApiError> {
+    deny(approver, app, Id(id), body).await
+}
+
+/// An intent's id, also as `apr_...`.
+#[derive(Debug)]
+pub(crate) struct RequestId(IntentId);
+
+impl std::str::FromStr for RequestId {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<RequestId, ()> {
+        let id = match text.strip_prefix("apr_") {
+            Some(rest) => format!("int_{rest}").parse(),
+            None => text.parse(),
+        };
+        id.map(RequestId).map_err(|_| ())
+    }
+}
+
 async fn give(
     app: &App,
     person: &gate::Person,

@@ -60,6 +60,6 @@ pub(crate) async fn report(
         Principal::Person(person) => app.gate().settle(id, person, executed, note).await,
         by @ (Principal::Agent(_) | Principal::Project(_)) => app.gate().report(id, by, executed, note).await,
     };
-    let intent = done.map_err(|error| ApiError::from(error).about(id))?;
+    let intent = done.map_err(|error| ApiError::from(error).told_to_programs().about(id))?;
     Ok(Json(IntentView::of(&app, &intent, caller.person().map(AsRef::as_ref))))
 }

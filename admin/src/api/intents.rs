@@ -25,12 +25,12 @@ const LONGEST_WAIT: u64 = 60;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListQuery {
-    /// States, separated by commas.
+    /// States, separated by commas. `pending_approval` is `pending`, `auto_approved` is `approved`.
     status: Option<String>,
     action: Option<String>,
     /// Fingerprint of an agent.
     source: Option<String>,
-    /// At most 200.
+    /// At most 200; without it 50, or 200 where `status` is given: who polls by status reads no second page.
     #[param(maximum = 200, minimum = 1)]
     limit: Option<u32>,
     /// `next_cursor` of the page before.
@@ -47,18 +47,19 @@ pub(crate) async fn list(
     State(app): State<App>,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<List<IntentView>>, ApiError> {
+    let otherwise = if query.status.is_some() { 200 } else { 50 };
     let mut filter = IntentFilter {
         project: None,
         states: states(query.status.as_deref())?,
         action: query.action,
         fingerprint: query.source,
-        limit: Some(query.limit.unwrap_or(50).clamp(1, 200)),
+        limit: Some(query.limit.unwrap_or(otherwise).clamp(1, 200)),
         cursor: cursor(query.cursor)?,
     };
     if !caller.narrow(&mut filter) {
         return Ok(Json(List::whole(Vec::new())));
     }
-    let page = app.gate().intents(&filter).await?;
+    let page = app.gate().intents(&filter).await.map_err(|error| ApiError::from(error).told_to_programs())?;
     let data = page.items.iter().map(|intent| IntentView::to(&app, intent, &caller)).collect();
     Ok(Json(List { data, next_cursor: page.next }))
 }
@@ -90,9 +91,11 @@ const STATES: [&str; 10] = [
 fn states(list: Option<&str>) -> Result<Vec<String>, ApiError> {
     let words = list.unwrap_or_default().split(',').map(str::trim).filter(|word| !word.is_empty());
     words
-        .map(|word| match STATES.contains(&word) {
-            true => Ok(word.to_owned()),
-            false => Err(ApiError::invalid(format!("There is no status {word:?}; there are {}.", STATES.join(", ")))),
+        .map(|word| match word {
+            "pending_approval" => Ok("pending".to_owned()),
+            "auto_approved" => Ok("approved".to_owned()),
+            known if STATES.contains(&known) => Ok(known.to_owned()),
+            word => Err(ApiError::invalid(format!("There is no status {word:?}; there are {}.", STATES.join(", ")))),
         })
         .collect()
 }
@@ -141,6 +144,6 @@ async fn settled(app: &App, caller: &Caller, id: IntentId, wait: Duration) -> Re
 }
 
 pub(crate) async fn visible(app: &App, caller: &Caller, id: IntentId) -> Result<Intent, ApiError> {
-    let intent = app.gate().intent(id).await?;
+    let intent = app.gate().intent(id).await.map_err(|error| ApiError::from(error).told_to_programs())?;
     intent.filter(|intent| caller.sees(intent)).ok_or_else(|| ApiError::not_found("intent"))
 }

@@ -28,8 +28,8 @@ pub(crate) struct PermitView {
     error: Option<String>,
     action: Option<String>,
     expires_at: Option<String>,
-    /// E-mail addresses; empty where policy approved.
-    approved_by: Vec<String>,
+    /// E-mail addresses, separated by commas; null where policy approved.
+    approved_by: Option<String>,
     permit_id: Option<String>,
     intent_id: Option<String>,
 }
@@ -44,7 +44,8 @@ pub(crate) async fn validate(
     State(app): State<App>,
     Body(body): Body<ValidateBody>,
 ) -> Result<Json<PermitView>, ApiError> {
-    let check = app.gate().check_permit(&body.permit_token, body.action.as_deref()).await?;
+    let check = app.gate().check_permit(&body.permit_token, body.action.as_deref()).await;
+    let check = check.map_err(|error| ApiError::from(error).told_to_programs())?;
     let (Some(claims), Some(intent)) = (check.claims, check.intent) else {
         return Ok(Json(PermitView { error: check.error, ..PermitView::default() }));
     };
@@ -53,12 +54,13 @@ pub(crate) async fn validate(
         return Ok(Json(PermitView { error, ..PermitView::default() }));
     }
     let approvals = intent.approvals.iter().filter(|vote| vote.verdict == Verdict::Approve);
+    let emails: Vec<&str> = approvals.map(|vote| vote.email.as_str()).collect();
     Ok(Json(PermitView {
         valid: check.error.is_none(),
         error: check.error,
         action: Some(claims.action),
         expires_at: Some(gate::Timestamp(claims.exp.saturating_mul(1_000_000)).to_string()),
-        approved_by: approvals.map(|vote| vote.email.clone()).collect(),
+        approved_by: (!emails.is_empty()).then(|| emails.join(", ")),
         permit_id: Some(claims.jti),
         intent_id: Some(claims.intent_id),
     }))

@@ -68,12 +68,13 @@ pub(crate) async fn add(State(app): State<App>, posted: Posted<AddForm, AdminRol
         risk_sensitivity: None,
         trust: None,
         source_type: None,
+        key: None,
     };
     let added = register(&app, posted.person(), body).await;
     let mut page = page(&app, &posted.sign_in).await?;
     match added {
         Ok(new) => {
-            page.minted = Some((new.agent.name, new.key));
+            page.minted = new.key.map(|key| (new.agent.name, key));
             Ok(render(&page))
         }
         Err(error) => {

@@ -16,6 +16,8 @@ pub(crate) struct AgentView {
     pub(crate) project: String,
     pub(crate) owner: Option<String>,
     pub(crate) framework: Option<String>,
+    /// The tier of what it declares where no route names the action.
+    pub(crate) risk_sensitivity: Option<String>,
     pub(crate) trust: String,
     pub(crate) source_type: String,
     /// `active`, `paused` or `revoked`.
@@ -36,6 +38,7 @@ impl AgentView {
             project: agent.project.clone(),
             owner: agent.owner.clone(),
             framework: agent.framework.clone(),
+            risk_sensitivity: agent.risk_sensitivity.map(|tier| tier.as_str().to_owned()),
             trust: agent.trust.as_str().to_owned(),
             source_type: agent.source_type.as_str().to_owned(),
             status: status_word(agent.status).to_owned(),
@@ -54,6 +57,7 @@ impl AgentView {
             project: "support".into(),
             owner: Some("dana@example.com".into()),
             framework: Some("python".into()),
+            risk_sensitivity: Some("medium".into()),
             trust: "established".into(),
             source_type: "ai_agent".into(),
             status: "active".into(),
@@ -78,8 +82,8 @@ pub(crate) fn status_word(status: AgentStatus) -> &'static str {
 pub(crate) struct NewAgentView {
     #[serde(flatten)]
     pub(crate) agent: AgentView,
-    /// Shown once: the gate keeps only its hash.
-    pub(crate) key: String,
+    /// Shown once: the gate keeps only its hash. Null: it was to have none.
+    pub(crate) key: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, ToSchema)]

@@ -1,7 +1,7 @@
 //! An intent as the API and the dashboard show it.
 
 use gate::intent::{IntentRequest, Resolution};
-use gate::{Can, Intent, Person, State, Timestamp, Verdict};
+use gate::{Can, Intent, IntentPermit, Person, State, Timestamp, Verdict};
 use rules::ruleset::{ParamValue, Params};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -67,6 +67,100 @@ pub(crate) struct IntentView {
     pub(crate) would: Option<String>,
     /// Policies with `enforce: false` that matched, and what they would have decided.
     pub(crate) recorded: Vec<RecordedView>,
+    #[serde(flatten)]
+    pub(crate) also: AlsoView,
+}
+
+/// The same under the names that programs written against other gates look for.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct AlsoView {
+    /// `id`.
+    pub(crate) intent_id: String,
+    /// `parameters`, of what was declared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub(crate) params: Option<Map<String, Value>>,
+    /// `metadata`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub(crate) context: Option<Value>,
+    /// Teams or e-mail addresses of whom it needs; empty: any approver.
+    pub(crate) approvers: Vec<String>,
+    /// The agent's name.
+    pub(crate) requested_by: String,
+    /// `created_at`.
+    pub(crate) requested_at: String,
+    /// `risk.score` from 0 to 1.
+    pub(crate) risk_score: f64,
+    /// `risk.reasons`, each in `snake_case`.
+    pub(crate) risk_factors: Vec<String>,
+    /// The permit, where `permit_token` is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) permit: Option<PermitPartView>,
+}
+
+/// A permit and what is known of it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct PermitPartView {
+    pub(crate) token: String,
+    pub(crate) expires_at: String,
+    /// E-mail addresses, separated by commas; null where policy approved.
+    pub(crate) approved_by: Option<String>,
+    pub(crate) approved_at: Option<String>,
+}
+
+impl PermitPartView {
+    pub(crate) fn of(intent: &Intent, permit: IntentPermit) -> PermitPartView {
+        let approvals = intent.approvals.iter().filter(|vote| vote.verdict == Verdict::Approve);
+        let emails: Vec<&str> = approvals.clone().map(|vote| vote.email.as_str()).collect();
+        PermitPartView {
+            token: permit.token,
+            expires_at: permit.expires_at.to_string(),
+            approved_by: (!emails.is_empty()).then(|| emails.join(", ")),
+            approved_at: approvals.map(|vote| vote.at).max().map(|at| at.to_string()),
+        }
+    }
+}
+
+impl AlsoView {
+    fn of(intent: &Intent) -> AlsoView {
+        AlsoView {
+            intent_id: intent.id.to_string(),
+            params: intent.declared_by.map(|_| parameters(&intent.params)),
+            context: intent.metadata.clone(),
+            approvers: approvers(intent),
+            requested_by: intent.agent.name.clone(),
+            requested_at: intent.created_at.to_string(),
+            risk_score: f64::from(intent.risk.score) / 100.0,
+            risk_factors: intent.risk.reasons.iter().map(|reason| factor(&reason.why)).collect(),
+            permit: None,
+        }
+    }
+}
+
+/// Whom it needs, in one list.
+pub(crate) fn approvers(intent: &Intent) -> Vec<String> {
+    let Some(requirement) = &intent.requirement else { return Vec::new() };
+    let mut named: Vec<String> = Vec::new();
+    for name in requirement.from.iter().chain(requirement.all_of.iter().flatten()) {
+        if !named.contains(name) {
+            named.push(name.clone());
+        }
+    }
+    named
+}
+
+/// A reason as one word.
+fn factor(why: &str) -> String {
+    let mut word = String::with_capacity(why.len());
+    for c in why.chars() {
+        if c.is_ascii_alphanumeric() {
+            word.push(c.to_ascii_lowercase());
+        } else if !word.is_empty() && !word.ends_with('_') {
+            word.push('_');
+        }
+    }
+    word.trim_end_matches('_').to_owned()
 }
 
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -201,11 +295,12 @@ pub(crate) struct OutcomeView {
 impl IntentView {
     /// As this caller may see it: who declared it gets the permit.
     pub(crate) fn to(app: &App, intent: &Intent, caller: &Caller) -> IntentView {
-        let permit = app.gate().intent_permit(intent, &caller.principal);
-        IntentView {
-            permit_token: permit.map(|permit| permit.token),
-            ..IntentView::of(app, intent, caller.person().map(AsRef::as_ref))
+        let mut view = IntentView::of(app, intent, caller.person().map(AsRef::as_ref));
+        if let Some(permit) = app.gate().intent_permit(intent, &caller.principal) {
+            view.permit_token = Some(permit.token.clone());
+            view.also.permit = Some(PermitPartView::of(intent, permit));
         }
+        view
     }
 
     /// `who` is the person who looks, where it is one.
@@ -303,6 +398,7 @@ impl IntentView {
                 .iter()
                 .map(|(policy, would)| RecordedView { policy: policy.clone(), would: would.clone() })
                 .collect(),
+            also: AlsoView::of(intent),
         }
     }
 
@@ -388,6 +484,17 @@ impl IntentView {
             observed: false,
             would: None,
             recorded: Vec::new(),
+            also: AlsoView {
+                intent_id: "int_0199a3c2d8a07c1e9b1f0a2b3c4d5e6f".into(),
+                params: None,
+                context: None,
+                approvers: vec!["finance".into()],
+                requested_by: "billing".into(),
+                requested_at: "2026-03-14T09:26:53.000Z".into(),
+                risk_score: 0.62,
+                risk_factors: vec!["risk_tier_high".into()],
+                permit: None,
+            },
         }
     }
 }

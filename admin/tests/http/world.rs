@@ -103,10 +103,15 @@ impl Reload for Files {
 }
 
 pub(crate) async fn world() -> World {
+    world_with("").await
+}
+
+/// With more at the end of the configuration.
+pub(crate) async fn world_with(more: &str) -> World {
     let folder = tempfile::tempdir().unwrap();
     let clock = ManualClock::at(Timestamp(1_800_000_000_000_000));
     let store = SqliteStore::open(&folder.path().join("holdshort.db")).await.unwrap();
-    let source = Source { name: "holdshort.yaml".into(), text: RULES.into() };
+    let source = Source { name: "holdshort.yaml".into(), text: format!("{RULES}{more}") };
     let (config, _) = load(vec![source], &NoSecrets).unwrap_or_else(|findings| panic!("{findings:?}"));
     let rules = Arc::new(Ruleset::compile(Arc::new(config)).unwrap_or_else(|findings| panic!("{findings:?}")));
     let keys = permit::KeyRing::ephemeral(permit::Algorithm::EdDsa, 0).unwrap();

@@ -21,12 +21,37 @@ impl Gate {
     /// # Errors
     /// Name or fingerprint taken, no such project.
     pub async fn add_agent(&self, agent: NewAgent, by: &Actor) -> Result<(Arc<Agent>, MintedKey), GateError> {
+        let (agent, minted) = self.add(agent, true, by).await?;
+        match minted {
+            Some(minted) => Ok((agent, minted)),
+            None => Err(GateError::Invalid("no key was made".to_owned())),
+        }
+    }
+
+    /// Registers an agent that has no key of its own: the project's key names it by its fingerprint. Its status is
+    /// enforced; trust and kind count for nothing, because whoever has the project's key can say that it is this one.
+    ///
+    /// # Errors
+    /// Name or fingerprint taken, no such project.
+    pub async fn add_agent_without_key(&self, agent: NewAgent, by: &Actor) -> Result<Arc<Agent>, GateError> {
+        if let Some(known) = self.directory().agent_named(&agent.name).filter(|known| known.from_files) {
+            return Err(GateError::Conflict(format!("files define the agent {}: it is registered", known.name)));
+        }
+        Ok(self.add(agent, false, by).await?.0)
+    }
+
+    async fn add(
+        &self,
+        agent: NewAgent,
+        with_key: bool,
+        by: &Actor,
+    ) -> Result<(Arc<Agent>, Option<MintedKey>), GateError> {
         check_name(&agent.name)?;
         if agent.fingerprint.is_empty() {
             let mut tries = 1;
             loop {
                 let fingerprint = free_fingerprint(&self.directory(), &agent.project, &agent.name);
-                match self.register(NewAgent { fingerprint, ..agent.clone() }, by).await {
+                match self.register(NewAgent { fingerprint, ..agent.clone() }, with_key, by).await {
                     // Perhaps only the fingerprint we made was taken meanwhile.
                     Err(GateError::Conflict(_)) if tries < TRIES && !self.name_is_taken(&agent) => tries += 1,
                     done => return done,
@@ -40,13 +65,18 @@ impl Gate {
                 shortened(&agent.fingerprint)
             )));
         }
-        self.register(agent, by).await
+        self.register(agent, with_key, by).await
     }
 
-    async fn register(&self, agent: NewAgent, by: &Actor) -> Result<(Arc<Agent>, MintedKey), GateError> {
+    async fn register(
+        &self,
+        agent: NewAgent,
+        with_key: bool,
+        by: &Actor,
+    ) -> Result<(Arc<Agent>, Option<MintedKey>), GateError> {
         let directory = self.directory();
         if let Some(known) = directory.agent_named(&agent.name).filter(|known| known.from_files) {
-            return self.first_key(known, &agent, by).await;
+            return self.first_key(known, &agent, by).await.map(|(agent, minted)| (agent, Some(minted)));
         }
         if self.name_is_taken(&agent) {
             return Err(GateError::Conflict(format!(
@@ -63,10 +93,13 @@ impl Gate {
         if directory.project(&agent.project).is_none() {
             return Err(GateError::NotFound(format!("project {:?}", shortened(&agent.project))));
         }
-        let (minted, key) = self.mint(KeyKind::Agent)?;
+        let (minted, key) = match with_key {
+            true => self.mint(KeyKind::Agent).map(|(minted, key)| (Some(minted), Some(key)))?,
+            false => (None, None),
+        };
         let id = agent.id;
         let what = format!("project {:?}", agent.project);
-        self.record(Deed::AddAgent { agent, key: Some(key) }, by).await.map_err(|error| refused(error, &what))?;
+        self.record(Deed::AddAgent { agent, key }, by).await.map_err(|error| refused(error, &what))?;
         Ok((self.known_agent(id)?, minted))
     }
 

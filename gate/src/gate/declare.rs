@@ -12,7 +12,6 @@ use rules::decision::{Caller, Decision, Requirement, Verdict};
 use rules::ruleset::{Declared, Ruleset};
 
 use super::Gate;
-use super::submit::unavailable;
 use crate::agent::{Agent, Principal};
 use crate::approval::quorum;
 use crate::clock::Timestamp;
@@ -21,7 +20,7 @@ use crate::id::IntentId;
 use crate::intent::facts::{AgentFacts, Facts, ParamFacts, RequirementFacts};
 use crate::intent::{Intent, Resolution, State};
 use crate::refusal::Refusal;
-use crate::store::Entry;
+use crate::store::{Entry, StoreError};
 
 /// Longest `metadata`, as JSON.
 const METADATA: usize = 64 * 1024;
@@ -46,7 +45,8 @@ impl Gate {
         let otherwise = agent.risk_sensitivity.unwrap_or(RiskTier::Medium);
         let declared = rules.declared(&asked.action, &asked.parameters, otherwise, asked.risk_tier);
         let declared = declared.map_err(DeclareError::Invalid)?;
-        let mut decision = judge(&rules, &declared, &agent, asked.source_type, now);
+        let stated = asked.source_type.unwrap_or(agent.source_type);
+        let mut decision = judge(&rules, &declared, &agent, stated, now);
         super::submit::count_failure(&decision);
         if let Verdict::Require(requirement) = decision.verdict {
             decision.verdict = Verdict::Require(self.narrowed(requirement, &asked, &agent)?);
@@ -63,14 +63,14 @@ impl Gate {
             project: agent.project.clone(),
             action: asked.action.clone(),
             fingerprint: agent.fingerprint.clone(),
-            // It is never the same call as another.
-            call: None,
+            // It is never the same call as another: nobody else knows the handle.
+            call: asked.handle.as_deref().map(|handle| self.inner.namer.handle(handle)),
             content: None,
             facts: facts.text(),
             body: None,
             durable: true,
         };
-        self.inner.store.enter(entry).await.map_err(|error| unavailable(None, &error))?;
+        self.inner.store.enter(entry).await?;
         if let Some(expires_at) = state.expires_at() {
             self.inner.deadlines.add(id, expires_at);
         }
@@ -84,8 +84,31 @@ impl Gate {
             intent: Some(id),
             why: "the intent was recorded and is not there".to_owned(),
         })?;
+        // The answer is what was decided at once, also where a person has been quicker than it.
+        let intent = Intent { expires_at: state.expires_at(), state, approvals: Vec::new(), ..intent };
         let permit = self.intent_permit(&intent, by);
         Ok((intent, permit))
+    }
+
+    /// A handle for a declaration: 128 random bits in hex.
+    ///
+    /// # Errors
+    /// The system gives no randomness.
+    pub fn new_handle(&self) -> Result<String, StoreError> {
+        let mut bytes = [0_u8; 16];
+        getrandom::fill(&mut bytes).map_err(|error| super::projects::no_randomness(&error))?;
+        Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
+    }
+
+    /// The intent that was declared with this handle.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn declared_as(&self, handle: &str) -> Result<Option<Intent>, StoreError> {
+        match self.inner.store.same_call(&self.inner.namer.handle(handle)).await? {
+            Some(stored) => self.intent(stored.row.id).await,
+            None => Ok(None),
+        }
     }
 
     fn who_declares(&self, by: &Principal, source: Option<&str>) -> Result<(Arc<Agent>, DeclaredBy), DeclareError> {
@@ -246,7 +269,7 @@ fn facts<'a>(
         action: action.name.as_str().into(),
         title: action.title.as_str().into(),
         risk_tier: action.risk_tier.as_str().into(),
-        source_type: asked.source_type.as_str().into(),
+        source_type: asked.source_type.unwrap_or(agent.source_type).as_str().into(),
         agent: AgentFacts {
             id: Some(agent.id),
             name: agent.name.as_str().into(),

@@ -37,13 +37,14 @@ async fn registered(house: &House, name: &str) -> (Arc<Agent>, Principal) {
 fn wants(action: &str, parameters: &str) -> Declaration {
     Declaration {
         action: action.to_owned(),
-        source_type: SourceType::AiAgent,
+        source_type: Some(SourceType::AiAgent),
         source: None,
         risk_tier: None,
         parameters: parse(parameters.as_bytes()).unwrap(),
         approvers: Vec::new(),
         expires_in: None,
         metadata: None,
+        handle: None,
     }
 }
 
@@ -143,7 +144,7 @@ async fn what_an_agent_says_of_itself_never_makes_it_easier() {
     assert_eq!((intent.risk_tier, intent.state.name()), (RiskTier::Medium, "pending"));
     let high = Declaration { risk_tier: Some(RiskTier::Critical), ..wants("note", "{}") };
     assert_eq!(declared(&house, &billing, high).await.0.risk_tier, RiskTier::Critical);
-    let as_machine = |action| Declaration { source_type: SourceType::Devops, ..wants(action, "{}") };
+    let as_machine = |action| Declaration { source_type: Some(SourceType::Devops), ..wants(action, "{}") };
     assert_eq!(declared(&house, &billing, as_machine("deploy")).await.0.state.name(), "pending");
     assert_eq!(declared(&house, &billing, as_machine("purge")).await.0.state.name(), "denied");
     // The words that a rule looks for, spelled otherwise.

@@ -36,6 +36,22 @@ pub enum Opened {
     Intent(IntentClaims),
 }
 
+impl Opened {
+    /// Reads an intent permit that a shared secret signed (HS256). As [`KeySet::open`], for looking at it.
+    ///
+    /// # Errors
+    /// It is malformed, of another kind, or not signed with this secret.
+    pub fn with_secret(token: &str, secret: &[u8]) -> Result<IntentClaims, Refused> {
+        open_shared(token, INTENT_PERMIT_TYPE, &DecodingKey::from_secret(secret))
+    }
+
+    /// Whether a token says of itself that a shared secret signed it.
+    #[must_use]
+    pub fn says_shared(token: &str) -> bool {
+        says_shared(token)
+    }
+}
+
 impl KeySet {
     /// Reads a token of either kind that one of these keys signed.
     ///

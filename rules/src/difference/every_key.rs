@@ -25,6 +25,7 @@ const KEYS: &str = r#"
     permit.lifetime                            | "60s" -> "90s"                                      | ! |
     permit.header                              | - -> "Other-Permit"                                 |   |
     permit.keys                                | - -> "others"                                       | ! |
+    permit.execution_secret                    | - -> "thirty-two bytes or more are wanted" | ! |
     record.sync                                | "full" -> -                                         | ! |
     hold.timeout                               | "auto" -> "30s"                                         |   |
     approval.expires_in                        | - -> "2h"                                           |   |

@@ -47,6 +47,16 @@ fn settings(old: &Config, new: &Config, changes: &mut Vec<Change>) {
     gate.field("permit.keys", old.permit.keys.clone(), new.permit.keys.clone(), || {
         Some("permits are signed with other keys".to_owned())
     });
+    // Only that it changed is shown.
+    if old.permit.execution_secret != new.permit.execution_secret {
+        let shown = |set: bool| if set { "..." } else { "-" }.to_owned();
+        let (before, after) = (old.permit.execution_secret.is_some(), new.permit.execution_secret.is_some());
+        let after = if before && after { "... (another one)".to_owned() } else { shown(after) };
+        gate.field("permit.execution_secret", shown(before), after, || {
+            let why = "whoever knows the secret can sign permits of declared intents";
+            new.permit.execution_secret.is_some().then(|| why.to_owned())
+        });
+    }
     // The address can hold a password: only that it changed is shown.
     if old.database != new.database {
         gate.field("database", "...".to_owned(), "... (another one)".to_owned(), || {

@@ -126,7 +126,17 @@ impl Checker<'_> {
             lifetime: self.within(raw.lifetime.as_ref(), Duration::from_secs(60), "1s", "5m"),
             header,
             keys: raw.keys.map_or_else(|| "keys".to_owned(), |at| at.value),
+            execution_secret: raw.execution_secret.map(|at| self.shared_secret(at)),
         }
+    }
+
+    /// RFC 7518, section 3.2.
+    fn shared_secret(&mut self, at: At<String>) -> Secret {
+        if at.value.len() < 32 {
+            let message = format!("this secret has {} bytes: HS256 needs 32 or more", at.value.len());
+            self.error("bad-value", at.mark, message, Some("make one: `openssl rand -base64 48`"));
+        }
+        Secret::new(at.value)
     }
 
     fn permit_header(&mut self, at: &At<String>) -> String {

@@ -58,6 +58,9 @@ pub(in crate::config) struct Permit {
     pub(in crate::config) header: Option<At<String>>,
     /// Folder of the signing keys, relative to the folder of the configuration. Default `keys`.
     pub(in crate::config) keys: Option<At<String>>,
+    /// A secret of 32 bytes or more: permits of declared intents are then signed with HS256 and it, for services that
+    /// verify them with the same secret. Permits of proxied calls never are. Write `${EXECUTION_SECRET}`.
+    pub(in crate::config) execution_secret: Option<At<String>>,
 }
 
 /// How safely calls are recorded before they are sent.
