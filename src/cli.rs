@@ -421,9 +421,57 @@ pub(crate) enum IntentsCommand {
 pub(crate) enum AuditCommand {
     /// Recompute the Merkle tree and check that the current state is what the events say.
     Verify {
+        /// An earlier signed checkpoint: the log must extend it. `-` reads it from standard input.
+        #[arg(long, value_name = "FILE")]
+        checkpoint: Option<PathBuf>,
+        /// The key that signed it, as `audit key` printed it then. Default: the key of this gate.
+        #[arg(long, value_name = "KEY", requires = "checkpoint")]
+        key: Option<String>,
         #[arg(long)]
         json: bool,
     },
+    /// Sign a checkpoint of the log as it is now, and print it.
+    Checkpoint,
+    /// Print the public key that checkpoints are verified with: give it to whoever will check them.
+    Key,
+    /// Print the events, oldest first.
+    Export {
+        #[arg(long, value_enum, default_value_t = ExportFormat::Jsonl)]
+        format: ExportFormat,
+        /// The first event to print.
+        #[arg(long, default_value_t = 0, value_name = "SEQ")]
+        from: u64,
+        /// Where to stop: this event is not printed any more.
+        #[arg(long, value_name = "SEQ")]
+        to: Option<u64>,
+    },
+    /// Print the evidence of a call: its events, proven to stand in a signed log. Verifies without the gate.
+    Prove {
+        #[arg(value_name = "INTENT")]
+        intent: String,
+    },
+    /// Check a file that `audit prove` printed; needs neither gate nor store.
+    Check {
+        /// The file; `-` is standard input.
+        file: PathBuf,
+        /// The gate's key, as `audit key` printed it. Without it the file's own key is used, which proves nothing about
+        /// who signed.
+        #[arg(long, value_name = "KEY")]
+        key: Option<String>,
+        /// The request's body, to be compared with what was sent.
+        #[arg(long, value_name = "FILE")]
+        body: Option<PathBuf>,
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// One JSON object a line, exact: leaves can be computed from it.
+    Jsonl,
+    /// For spreadsheets: a text that one would take for a formula gets an apostrophe in front.
+    Csv,
 }
 
 #[derive(Debug, Subcommand)]

@@ -141,7 +141,7 @@ impl Story {
         self.step(8, "the agent is paused; its next call", &refused, 403)?;
 
         let start = Instant::now();
-        let report = running.gate().verify_audit().await?;
+        let report = running.gate().verify_audit(None).await?;
         ensure!(report.problems.is_empty(), "the audit log does not verify: {:?}", report.problems);
         say!(
             "  9. the audit log verifies: {} events, and the state is what they say   {} ms",

@@ -12,6 +12,7 @@ use crate::exit::{self, Exit};
 use crate::log;
 use crate::say;
 
+mod checkpoints;
 mod files;
 mod reload;
 mod running;

@@ -48,6 +48,6 @@ async fn main() {
     let each = |span: Duration| span.as_secs_f64() * 1e6 / calls as f64;
     println!("{calls} calls, {at_once} at once: {:.1} us CPU and {:.1} us each", each(cpu), each(took));
     let started = Instant::now();
-    let report = house.gate.verify_audit().await.unwrap();
+    let report = house.gate.verify_audit(None).await.unwrap();
     println!("verified {} events in {:.2} s: {:?}", report.events, started.elapsed().as_secs_f64(), report.problems);
 }

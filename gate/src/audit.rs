@@ -10,6 +10,10 @@ use sha2::{Digest as _, Sha256};
 use crate::audit::tree::Hash;
 use crate::clock::Timestamp;
 
+pub mod checkpoint;
+pub mod evidence;
+pub mod proof;
+pub(crate) mod remains;
 pub mod tree;
 pub mod verify;
 

@@ -31,6 +31,7 @@ pub(crate) mod holds;
 mod identify;
 mod people;
 mod projects;
+mod proofs;
 mod reads;
 mod sessions;
 mod sign_in;
@@ -70,6 +71,7 @@ pub(crate) struct Inner {
     pub(crate) holds: Holds,
     pub(crate) deadlines: Deadlines,
     pub(crate) refusals: Refusals,
+    pub(crate) proofs: proofs::Proofs,
     pub(crate) unmatched: Unmatched,
     pub(crate) draining: AtomicBool,
 }
@@ -165,6 +167,7 @@ impl Gate {
             holds: Holds::default(),
             deadlines: Deadlines::default(),
             refusals: Refusals::default(),
+            proofs: proofs::Proofs::default(),
             unmatched: Unmatched::default(),
             draining: AtomicBool::new(false),
         };

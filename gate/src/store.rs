@@ -177,6 +177,11 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// Forgets kept answers whose time is over.
     fn sweep(&self, now: Timestamp);
 
+    /// Deletes details of what was asked before a time, some at once: bodies, kept answers, and what facts and outcomes
+    /// hold beyond who did what when. Calls that are still open stay whole, and so does all after the first of them.
+    /// Says whether there is more.
+    async fn prune(&self, before: Timestamp) -> Result<bool, StoreError>;
+
     /// Whether another process has written since this was asked last.
     async fn foreign(&self) -> Result<bool, StoreError>;
 
@@ -194,6 +199,9 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
 
     /// The stored leaf hashes from `seq` on.
     async fn leaves(&self, from: u64, limit: u32) -> Result<Vec<crate::audit::tree::Hash>, StoreError>;
+
+    /// The tree over what is on the disk: nothing of it can be lost any more.
+    async fn synced_tree(&self) -> Result<Tree, StoreError>;
 
     /// The tree as it was kept beside the log.
     async fn tree(&self) -> Result<Tree, StoreError>;

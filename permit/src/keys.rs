@@ -194,6 +194,20 @@ impl KeyRing {
         self.compact(&self.intent_header, claims)
     }
 
+    /// A bare signature over some bytes, as [`Algorithm`] makes it.
+    ///
+    /// # Errors
+    /// The signature cannot be made.
+    pub fn sign_bytes(&self, message: &[u8]) -> Result<Vec<u8>, KeyError> {
+        self.current.pair.sign(message)
+    }
+
+    /// The Ed25519 public keys, in the order of [`KeyRing::list`].
+    #[must_use]
+    pub fn ed25519(&self) -> Vec<[u8; 32]> {
+        self.keys().filter_map(|key| key.pair.ed25519()).collect()
+    }
+
     /// All keys, the signing one first, then the newer before the older; dead ones too, as long as their
     /// files are there.
     #[must_use]

@@ -43,6 +43,7 @@ pub struct Config {
     pub database: Secret,
     pub permit: Permit,
     pub record: Record,
+    pub audit: Audit,
     pub hold: Hold,
     pub approval: ApprovalTimes,
     pub limits: Limits,
@@ -123,6 +124,15 @@ pub enum PermitAlgorithm {
 pub struct Record {
     /// `record: { sync: full }`: also what policy approves is fsynced before it is sent.
     pub sync_full: bool,
+}
+
+/// What proves the audit log to outsiders, and how long details are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Audit {
+    /// File of the latest signed checkpoint.
+    pub checkpoint: String,
+    /// How long what agents sent and got is kept.
+    pub details_for: Duration,
 }
 
 /// How long a call is held before its agent is told `APPROVAL_PENDING`.

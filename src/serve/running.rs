@@ -15,10 +15,10 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::files;
 use super::reload::Reloader;
+use super::{checkpoints, files};
 use crate::configuration::Configuration;
-use crate::{exit, local};
+use crate::{audit, exit, local};
 
 /// Everything that runs. Dropping it ends nothing; [`Running::stop`] does.
 #[derive(Debug)]
@@ -33,6 +33,8 @@ pub(crate) struct Running {
     admin: Vec<JoinHandle<()>>,
     keys: JoinHandle<()>,
     files: JoinHandle<()>,
+    checkpoints: JoinHandle<()>,
+    checkpoint: PathBuf,
 }
 
 impl Running {
@@ -47,7 +49,8 @@ impl Running {
             .map_err(|error| exit::unavailable(format!("{:#}", anyhow::Error::from(error))))?;
         let gate = Gate::open(store, clock, keys, configuration.rules.clone())
             .await
-            .map_err(|error| exit::unavailable(format!("opening the store: {error}")))?;
+            .map_err(|error| exit::unavailable(format!("opening the store: {error}")))?
+            .signing_checkpoints(audit::log_key(&configuration)?);
 
         let mut proxy = Proxy::new(gate.clone(), configuration.folder.clone())
             .map_err(|error| exit::configuration(error.to_string()))?;
@@ -92,10 +95,14 @@ impl Running {
         let proxy = tokio::spawn(proxy.serve(told(proxy_stops), grace));
         let keys = tokio::spawn(follow_keys(folder, configuration.algorithm(), gate.clone()));
         let files = tokio::spawn(files::follow(reloader.clone()));
+        let checkpoint = configuration.resolve(&configuration.config().audit.checkpoint);
+        let checkpoints = tokio::spawn(checkpoints::follow(gate.clone(), checkpoint.clone()));
         ready.send_replace(true);
         Ok(Running {
             keys,
             files,
+            checkpoints,
+            checkpoint,
             gate,
             reloader,
             proxy_addresses,
@@ -133,6 +140,8 @@ impl Running {
         for server in self.admin {
             let _ = server.await;
         }
+        self.checkpoints.abort();
+        checkpoints::write(&self.gate, &self.checkpoint).await;
         self.keys.abort();
         self.files.abort();
     }

@@ -11,7 +11,7 @@ pub mod upstream;
 
 pub use agent::{Agent, Answer, Call};
 pub use browser::Browser;
-pub use gate::{Builder, Gate, holdshort, run_holdshort};
+pub use gate::{Builder, Gate, holdshort, run_holdshort, text};
 pub use people::Person;
 pub use tools::{python, tool};
 pub use upstream::{Behaviour, Upstream, upstream};

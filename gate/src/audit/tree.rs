@@ -20,7 +20,7 @@ pub fn leaf(text: &[u8]) -> Hash {
     Sha256::new().chain_update([0]).chain_update(text).finalize().into()
 }
 
-fn node(left: &Hash, right: &Hash) -> Hash {
+pub(crate) fn node(left: &Hash, right: &Hash) -> Hash {
     Sha256::new().chain_update([1]).chain_update(left).chain_update(right).finalize().into()
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::checkpoint::Checkpoint;
 use super::tree::Tree;
 use super::{AuditEntry, AuditReport, hex};
 use crate::approval::{Approval, tally};
@@ -16,12 +17,12 @@ const TOLD: usize = 100;
 /// How often a row that moves while it is checked is read again.
 const LOOKS: usize = 16;
 
-/// Verifies a store's log against its tree and its intents.
+/// Verifies a store's log against its tree and its intents, and that it extends an earlier checkpoint.
 ///
 /// # Errors
 /// The store cannot be read.
-pub async fn verify(store: &dyn Store) -> Result<AuditReport, StoreError> {
-    let mut check = Check::default();
+pub async fn verify(store: &dyn Store, earlier: Option<&Checkpoint>) -> Result<AuditReport, StoreError> {
+    let mut check = Check { earlier: earlier.cloned(), ..Check::default() };
     // What is appended while this reads is left for the next time.
     let kept = store.tree().await?;
     check.read(store, kept.size()).await?;
@@ -35,6 +36,15 @@ pub async fn verify(store: &dyn Store) -> Result<AuditReport, StoreError> {
     {
         check.tell(format!("event {} stands beyond the end of the tree", entry.seq));
     }
+    if let Some(earlier) = &earlier
+        && check.tree.size() < earlier.size
+    {
+        check.tell(format!(
+            "the checkpoint was over {} events, and the log has {}: events were taken away",
+            earlier.size,
+            check.tree.size()
+        ));
+    }
     if check.tree.root() != kept.root() {
         check.tell("the root computed from the events is not the one that was kept".to_owned());
     }
@@ -46,6 +56,7 @@ pub async fn verify(store: &dyn Store) -> Result<AuditReport, StoreError> {
 #[derive(Default)]
 struct Check {
     tree: Tree,
+    earlier: Option<Checkpoint>,
     /// Where to read on.
     next: u64,
     lives: HashMap<IntentId, Life>,
@@ -87,6 +98,17 @@ impl Check {
         Ok(())
     }
 
+    /// Where the tree is as large as it was then, it must be the same.
+    fn compare(&mut self) {
+        if let Some(earlier) = &self.earlier
+            && earlier.size == self.tree.size()
+            && earlier.root != self.tree.root()
+        {
+            let size = earlier.size;
+            self.tell(format!("the first {size} events are not those that the checkpoint was over"));
+        }
+    }
+
     fn entry(&mut self, entry: &AuditEntry, kept: super::tree::Hash) {
         let place = self.tree.size();
         if entry.seq != place {
@@ -97,6 +119,7 @@ impl Check {
             self.tell(format!("event {}: its text is not the one that was hashed", entry.seq));
         }
         self.tree.push(hash);
+        self.compare();
         if let Err(problem) = self.replay(entry) {
             self.tell(format!("event {}: {problem}", entry.seq));
         }

@@ -125,6 +125,15 @@ impl Gate {
     }
 
     async fn write_verdict(&self, stored: &Stored, by: &Person, what: What) -> Result<(), StoreError> {
+        let approves = matches!(what, What::Voted { .. } | What::Approved { .. });
+        self.write_one(stored, by, what).await?;
+        if approves {
+            self.inner.proofs.approved.notify_one();
+        }
+        Ok(())
+    }
+
+    async fn write_one(&self, stored: &Stored, by: &Person, what: What) -> Result<(), StoreError> {
         let (id, version, actor) = (stored.row.id, stored.row.version, person(by));
         if let What::Approved { releases_at, .. } = &what
             && *releases_at <= self.now()

@@ -1,6 +1,7 @@
 //! What can be read: intents with what this process knows of their callers, and the log.
 
 use super::Gate;
+use crate::audit::checkpoint::Checkpoint;
 use crate::audit::{AuditEntry, AuditReport};
 use crate::feed::News;
 use crate::id::IntentId;
@@ -52,12 +53,13 @@ impl Gate {
         });
     }
 
-    /// Recomputes the tree and replays the events against the current state.
+    /// Recomputes the tree, replays the events against the current state, and looks whether the log extends an
+    /// earlier checkpoint.
     ///
     /// # Errors
     /// The store cannot be read.
-    pub async fn verify_audit(&self) -> Result<AuditReport, StoreError> {
-        crate::audit::verify::verify(&*self.inner.store).await
+    pub async fn verify_audit(&self, earlier: Option<&Checkpoint>) -> Result<AuditReport, StoreError> {
+        crate::audit::verify::verify(&*self.inner.store, earlier).await
     }
 
     /// The log from `seq` on.

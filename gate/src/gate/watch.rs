@@ -16,7 +16,7 @@ use crate::store::StoreError;
 
 /// How soon what another process did is noticed.
 const TAIL: Duration = Duration::from_millis(250);
-/// Between two sweeps of kept answers.
+/// Between two sweeps of kept answers and old details.
 const SWEEP: u32 = 240;
 
 /// Runs until the gate is gone.
@@ -29,6 +29,7 @@ pub(crate) async fn watch(gate: Weak<Inner>, mut seen: u64) {
         rounds = rounds.wrapping_add(1);
         if rounds.is_multiple_of(SWEEP) {
             gate.inner.store.sweep(gate.now());
+            gate.prune().await;
         }
         match gate.tail(seen).await {
             Ok(up_to) => seen = up_to,
@@ -37,7 +38,22 @@ pub(crate) async fn watch(gate: Weak<Inner>, mut seen: u64) {
     }
 }
 
+/// Some details at a time: others want to write, too.
+const PRUNED_AT_ONCE: usize = 20;
+
 impl Gate {
+    /// Deletes details that are older than the configuration keeps them.
+    pub(crate) async fn prune(&self) {
+        let before = self.now().minus(self.rules().config().audit.details_for);
+        for _ in 0..PRUNED_AT_ONCE {
+            match self.inner.store.prune(before).await {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => return tracing::warn!(%error, "old details could not be deleted; trying again"),
+            }
+        }
+    }
+
     /// Reads what was appended since, where another process has written; our own events are known.
     async fn tail(&self, seen: u64) -> Result<u64, StoreError> {
         // Read before it is asked: what another process appends after the question is looked at next time.

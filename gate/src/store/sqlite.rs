@@ -31,6 +31,7 @@ mod batch;
 mod boot;
 mod directory;
 mod intents;
+mod prune;
 mod schema;
 mod step;
 mod sync;
@@ -183,6 +184,10 @@ impl Store for SqliteStore {
         self.writer.tell(Job::Sweep { now });
     }
 
+    async fn prune(&self, before: Timestamp) -> Result<bool, StoreError> {
+        self.writer.ask(|reply| Job::Prune { before, reply }).await
+    }
+
     async fn waiting(&self) -> Result<Vec<Waiting>, StoreError> {
         intents::waiting(&self.read).await
     }
@@ -211,6 +216,10 @@ impl Store for SqliteStore {
 
     async fn leaves(&self, from: u64, limit: u32) -> Result<Vec<Hash>, StoreError> {
         audit::leaves(&self.read, from, limit).await
+    }
+
+    async fn synced_tree(&self) -> Result<Tree, StoreError> {
+        self.writer.ask(|reply| Job::SyncedTree { reply }).await
     }
 
     async fn tree(&self) -> Result<Tree, StoreError> {

@@ -315,7 +315,7 @@ async fn tampered(sql: &'static str) -> Vec<String> {
         .await
         .unwrap();
     sqlx::raw_sql(sql).execute(&mut other).await.unwrap();
-    house.gate.verify_audit().await.unwrap().problems
+    house.gate.verify_audit(None).await.unwrap().problems
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ mod harness;
 mod held;
 mod life;
 mod policy;
+mod proofs;
 mod races;
 mod reloads;
 mod trials;

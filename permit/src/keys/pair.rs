@@ -82,24 +82,30 @@ impl Pair {
 
     /// Signs what `token` holds and appends the dot and the signature.
     pub(super) fn sign_onto(&self, token: &mut String) -> Result<(), KeyError> {
+        let signature = self.sign(token.as_bytes())?;
+        append(token, &signature);
+        Ok(())
+    }
+
+    pub(super) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyError> {
         let failed = |_| KeyError::Sign;
-        let message = token.as_bytes();
         match self {
-            Pair::P256(pair) => {
-                let signature = pair.sign(&SystemRandom::new(), message).map_err(failed)?;
-                append(token, signature.as_ref());
-            }
-            Pair::Ed25519(pair) => {
-                let signature = pair.try_sign(message).map_err(failed)?;
-                append(token, signature.as_ref());
-            }
+            Pair::P256(pair) => Ok(pair.sign(&SystemRandom::new(), message).map_err(failed)?.as_ref().to_vec()),
+            Pair::Ed25519(pair) => Ok(pair.try_sign(message).map_err(failed)?.as_ref().to_vec()),
             Pair::Rsa(pair) => {
                 let mut signature = vec![0; pair.public_modulus_len()];
                 pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut signature).map_err(failed)?;
-                append(token, &signature);
+                Ok(signature)
             }
         }
-        Ok(())
+    }
+
+    /// The public key, where it is one.
+    pub(super) fn ed25519(&self) -> Option<[u8; 32]> {
+        match self {
+            Pair::Ed25519(pair) => pair.public_key().as_ref().try_into().ok(),
+            Pair::P256(_) | Pair::Rsa(_) => None,
+        }
     }
 
     /// The public key as RFC 7517, RFC 7518 and RFC 8037 write it.

@@ -79,6 +79,7 @@ impl Checker<'_> {
             database: self.database(raw.database),
             permit,
             record: Checker::record(raw.record),
+            audit: self.audit(raw.audit),
             hold: super::Hold { timeout: raw.hold.map_or(super::HoldTimeout::Auto, |hold| self.hold(&hold)) },
             approval: self.approval(raw.approval),
             limits,

@@ -13,7 +13,7 @@ pub(super) mod values;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-pub(super) use gate::{Admin, Approval, Hold, HoldTime, Limits, Permit, Proxy, Record, Sync, Tls};
+pub(super) use gate::{Admin, Approval, Audit, Hold, HoldTime, Limits, Permit, Proxy, Record, Sync, Tls};
 pub(super) use people::{Agent, Project, Projects, Unregistered};
 pub(super) use policy::{AnySource, AnyTier, Approvals, Confirm, Policy, Schedule, Tier, Tiers};
 pub(super) use route::{GraphQl, Match, Mcp, Param, Route, RouteMatch};
@@ -38,6 +38,8 @@ pub(super) struct Config {
     pub(super) permit: Option<At<Permit>>,
     /// How safely calls are recorded before they are sent.
     pub(super) record: Option<At<Record>>,
+    /// What proves the audit log to outsiders, and how long details are kept.
+    pub(super) audit: Option<At<Audit>>,
     /// How long a waiting call keeps its connection.
     pub(super) hold: Option<At<Hold>>,
     /// How long approvals, releases, answers and denials count.

@@ -27,6 +27,8 @@ const KEYS: &str = r#"
     permit.keys                                | - -> "others"                                       | ! |
     permit.execution_secret                    | - -> "thirty-two bytes or more are wanted" | ! |
     record.sync                                | "full" -> -                                         | ! |
+    audit.checkpoint                           | - -> "other.checkpoint"                             | ! |
+    audit.details_for                          | "90d" -> "30d"                                      | ! |
     hold.timeout                               | "auto" -> "30s"                                         |   |
     approval.expires_in                        | - -> "2h"                                           |   |
     approval.release_within                    | "10m" -> "20m"                                      | ! |

@@ -70,6 +70,13 @@ fn settings(old: &Config, new: &Config, changes: &mut Vec<Change>) {
         true,
         "what policy approves may be lost from the record when the machine dies",
     );
+    gate.field("audit.checkpoint", old.audit.checkpoint.clone(), new.audit.checkpoint.clone(), || {
+        Some("whoever copies the old file sees no later checkpoint".to_owned())
+    });
+    gate.field("audit.details_for", span(&old.audit.details_for), span(&new.audit.details_for), || {
+        (new.audit.details_for < old.audit.details_for)
+            .then(|| "details of older calls are deleted for good".to_owned())
+    });
     gate.shown("hold.timeout", hold(Some(&old.hold.timeout)), hold(Some(&new.hold.timeout)));
     let (before, after) = (&old.approval, &new.approval);
     gate.shown("approval.expires_in", span(&before.expires_in), span(&after.expires_in));

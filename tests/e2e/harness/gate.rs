@@ -120,6 +120,11 @@ impl Gate {
         gate
     }
 
+    /// Where it runs: configuration, store, keys.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     pub fn admin(&self) -> String {
         format!("http://{}", self.admin_address)
     }
@@ -301,6 +306,6 @@ fn json_of(output: Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("not JSON: {}", text(&output.stdout)))
 }
 
-fn text(bytes: &[u8]) -> String {
+pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }

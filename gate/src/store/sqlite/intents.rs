@@ -62,6 +62,12 @@ struct OutcomeColumn {
     delivered: bool,
 }
 
+/// The outcome column without what the upstream answered.
+pub(super) fn outcome_without_excerpt(outcome: &str) -> Option<String> {
+    let column: OutcomeColumn = serde_json::from_str(outcome).ok()?;
+    serde_json::to_string(&OutcomeColumn { excerpt: None, ..column }).ok()
+}
+
 /// The outcome column after an event; `None`: as it was.
 pub(super) fn outcome_column(before: Option<&str>, event: &Event) -> Option<String> {
     let column = match &event.what {

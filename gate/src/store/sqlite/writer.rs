@@ -17,7 +17,8 @@ use tokio::time::Instant;
 use super::audit::{self, Line};
 use super::batch::{Batch, Batches, Conclusion, Written};
 use super::sync::Syncer;
-use super::{PATIENCE, directory, schema, step, unavailable, wal};
+use super::{PATIENCE, directory, prune, schema, step, unavailable, wal};
+use crate::audit::tree::Tree;
 use crate::clock::Timestamp;
 use crate::deed::{Actor, Deed};
 use crate::directory::Seen;
@@ -62,12 +63,19 @@ pub(super) enum Job {
     Sweep {
         now: Timestamp,
     },
+    Prune {
+        before: Timestamp,
+        reply: Reply<bool>,
+    },
     /// Whether another process has written since the last time.
     Foreign {
         reply: Reply<bool>,
     },
     Flush {
         reply: Reply<()>,
+    },
+    SyncedTree {
+        reply: Reply<Tree>,
     },
 }
 
@@ -390,9 +398,24 @@ impl Desk {
                     tracing::warn!(%error, "kept answers could not be swept");
                 }
             }
+            Job::Prune { before, reply } => {
+                let pruned = match self.conn().await {
+                    Ok(conn) => prune::some(conn, before).await,
+                    Err(error) => Err(error),
+                };
+                let _ = reply.send(self.believed(pruned));
+            }
             Job::Foreign { reply } => {
                 let foreign = self.foreign().await;
                 let _ = reply.send(foreign);
+            }
+            Job::SyncedTree { reply } => {
+                let tree = match self.conn().await {
+                    Ok(conn) => audit::tree(conn).await,
+                    Err(error) => Err(error),
+                };
+                let tree = self.believed(tree);
+                self.synced(tree, reply);
             }
             Job::Flush { reply } => {
                 let left = self.lazy.len();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Checker, is_token};
 use crate::config::raw::{self, At};
-use crate::config::{Admin, ApprovalTimes, Limits, Permit, Proxy, Record, Secret, TlsFiles};
+use crate::config::{Admin, ApprovalTimes, Audit, Limits, Permit, Proxy, Record, Secret, TlsFiles};
 
 const MIB: u64 = 1 << 20;
 
@@ -157,6 +157,20 @@ impl Checker<'_> {
     pub(super) fn record(raw: Option<At<raw::Record>>) -> Record {
         let sync = raw.and_then(|at| at.value.sync).map(|at| at.value).unwrap_or_default();
         Record { sync_full: sync == raw::Sync::Full }
+    }
+
+    pub(super) fn audit(&mut self, raw: Option<At<raw::Audit>>) -> Audit {
+        let raw = raw.map(|at| at.value).unwrap_or_default();
+        if let Some(file) = &raw.checkpoint
+            && file.value.trim().is_empty()
+        {
+            self.error("bad-value", file.mark, "this names no file", None);
+        }
+        let year = Duration::from_secs(365 * 24 * 3600);
+        Audit {
+            checkpoint: raw.checkpoint.map_or_else(|| "holdshort.checkpoint".to_owned(), |at| at.value),
+            details_for: self.within(raw.details_for.as_ref(), year, "1d", "3650d"),
+        }
     }
 
     pub(super) fn approval(&mut self, raw: Option<At<raw::Approval>>) -> ApprovalTimes {

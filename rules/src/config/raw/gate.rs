@@ -63,6 +63,18 @@ pub(in crate::config) struct Permit {
     pub(in crate::config) execution_secret: Option<At<String>>,
 }
 
+/// What proves the audit log to outsiders, and how long details are kept.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::config) struct Audit {
+    /// File of the latest signed checkpoint, relative to the folder of the configuration; keep copies of it where
+    /// nobody who runs the gate can change them. Default `holdshort.checkpoint`.
+    pub(in crate::config) checkpoint: Option<At<String>>,
+    /// How long what agents sent and got is kept: bodies, parameters, headers, paths, excerpts of answers; 1d to 3650d.
+    /// Who decided what, and when, is kept for ever. Default `365d`.
+    pub(in crate::config) details_for: Option<At<Duration>>,
+}
+
 /// How safely calls are recorded before they are sent.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
