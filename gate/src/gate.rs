@@ -1,5 +1,7 @@
 //! The gate itself: what the proxy, the admin and the command line call.
 
+pub use resume::AnotherCall;
+
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -33,6 +35,7 @@ mod people;
 mod projects;
 mod proofs;
 mod reads;
+mod resume;
 mod sessions;
 mod sign_in;
 mod standing;

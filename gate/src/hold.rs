@@ -115,6 +115,11 @@ impl Hold {
         self.expires_at
     }
 
+    /// Has the intent looked at again: what was said while nobody acted on it is said once more.
+    pub async fn look_again(&self) {
+        self.gate.nudge(self.intent).await;
+    }
+
     /// Waits for news. Cancel-safe.
     pub async fn wake(&mut self) -> Wake {
         loop {

@@ -39,7 +39,7 @@ pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use declaration::{Declaration, DeclareError, DeclaredBy, IntentPermit, PermitCheck};
 pub use deed::{Actor, Deed};
 pub use directory::Directory;
-pub use gate::{Gate, GateError};
+pub use gate::{AnotherCall, Gate, GateError};
 pub use hold::{Approved, Hold, Wake};
 pub use id::{AgentId, IntentId, KeyId, PersonId, SessionId};
 pub use intent::{Event, Intent, IntentFilter, Page, State, What};

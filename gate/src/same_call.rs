@@ -59,6 +59,18 @@ impl Namer {
         self.hash(b"handle", std::iter::once(handle.as_bytes()))
     }
 
+    /// A seal over a text for one purpose.
+    pub(crate) fn seal(&self, purpose: &str, text: &[u8]) -> CallKey {
+        self.hash(b"seal", [purpose.as_bytes(), text].into_iter())
+    }
+
+    /// Whether it is that seal; how much of it is right cannot be told from the time it takes.
+    pub(crate) fn is_seal(&self, purpose: &str, text: &[u8], seal: &[u8]) -> bool {
+        let expected = self.seal(purpose, text);
+        let difference = |(a, b): (&u8, &u8)| a ^ b;
+        seal.len() == expected.len() && expected.iter().zip(seal).map(difference).fold(0, |all, one| all | one) == 0
+    }
+
     fn hash<'a>(&self, kind: &[u8], parts: impl Iterator<Item = &'a [u8]>) -> CallKey {
         let mut hash = self.0.clone();
         hash.update(kind);

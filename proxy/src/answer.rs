@@ -33,6 +33,10 @@ pub(crate) enum Stop {
     BadAnswer {
         intent: Option<IntentId>,
     },
+    /// A client polls for a call that is not held for it any more.
+    NotWaitedFor {
+        intent: IntentId,
+    },
     /// The gate itself failed.
     Internal,
     /// The caller has hung up: there is nobody to tell.
@@ -179,6 +183,13 @@ impl Answer {
                 "OUTCOME_UNKNOWN",
                 "Sent, but the answer made no sense",
                 "The call was sent, and what the service behind the gate answered cannot be read. It may have been executed: look at its state before sending it again.".to_owned(),
+            )
+            .about(*intent),
+            Stop::NotWaitedFor { intent } => Answer::refusal(
+                403,
+                "APPROVAL_PENDING",
+                "This call is not waited for here any more",
+                "This call is not waited for on this connection any more. Send the same call again: it goes on waiting or gets its answer; it is executed at most once.".to_owned(),
             )
             .about(*intent),
             Stop::Internal => Answer {

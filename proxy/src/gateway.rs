@@ -18,12 +18,13 @@ use pingora_proxy::{FailToProxy, ProxyHttp, Session};
 
 use crate::answer::{Answer, Stop, problem};
 use crate::listen::Connection;
+use crate::mcp::parked::Parked;
 use crate::mcp::{HeldCalls, Sessions, Tools};
 use crate::pass::Passing;
 use crate::signs;
 use crate::upstream::Lines;
 use crate::upstream::dial::Dialer;
-use crate::walk::{self, Next};
+use crate::walk::{self, Next, Waiting};
 
 /// Who takes nothing of a part of an answer for so long is gone.
 const TAKEN_WITHIN: Duration = Duration::from_secs(120);
@@ -36,6 +37,7 @@ pub(crate) struct Shared {
     pub(crate) sessions: Sessions,
     pub(crate) held: Arc<HeldCalls>,
     pub(crate) tools: Arc<Tools>,
+    pub(crate) parked: Parked<Box<Waiting>>,
     pub(crate) ids: RequestIds,
 }
 

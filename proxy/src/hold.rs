@@ -23,16 +23,18 @@ pub(crate) enum Woken {
     Answered(StoredAnswer),
     /// The client has taken the call back; people may go on deciding.
     Cancelled(Refusal),
+    /// It will not wait any longer on this connection.
+    Over(Refusal),
 }
 
-/// Waits until `until`.
+/// Waits until `until`, which is no later than `last`, when the patience of the caller is over.
 ///
 /// # Errors
-/// The verdict is no, the caller is gone, or its patience is over.
+/// The verdict is no, or the caller is gone.
 pub(crate) async fn wait(
     hold: &mut Hold,
     caller: &mut Caller<'_>,
-    until: Instant,
+    (until, last): (Instant, Instant),
     mut progress: Option<&mut Progress>,
     cancellable: Option<&Cancellable>,
     _held: HeldCall,
@@ -53,10 +55,10 @@ pub(crate) async fn wait(
             },
             () = caller.hung_up() => return Err(Stop::Gone),
             () = taken_back(cancellable) => return Ok(Woken::Cancelled(hold.pending())),
-            () = &mut over => return Err(hold.pending().into()),
+            () = &mut over => return Ok(Woken::Over(hold.pending())),
             _ = sign.tick(), if progress.is_some() => {
                 if let Some(progress) = progress.as_deref_mut() {
-                    let event = progress.next(&hold.waiting_for(), until.saturating_duration_since(Instant::now()));
+                    let event = progress.next(&hold.waiting_for(), last.saturating_duration_since(Instant::now()));
                     caller.body(event).await;
                 }
             }

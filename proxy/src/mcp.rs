@@ -17,9 +17,11 @@ use serde_json::{Value, json};
 use crate::answer::problem::approval_url;
 use crate::answer::{Answer, Rpc};
 
+pub(crate) mod come_back;
 mod events;
 mod held;
 mod listing;
+pub(crate) mod parked;
 mod rewriting;
 mod sessions;
 mod tools;
@@ -90,6 +92,29 @@ impl Asked {
     /// The id of a message that could not be read otherwise.
     pub(crate) fn read_id(&mut self, id: &Json) {
         self.id = value(id);
+    }
+
+    /// A call that was made on another connection, of which only the id is known any more.
+    pub(crate) fn of(id: Value) -> Asked {
+        Asked {
+            id,
+            tool: true,
+            structured: true,
+            typed: false,
+            streams: true,
+            progress_token: None,
+            client: None,
+            listing: None,
+        }
+    }
+
+    pub(crate) fn id(&self) -> &Value {
+        &self.id
+    }
+
+    /// Its results say of what kind they are, so `input_required` can be one of them.
+    pub(crate) fn is_typed(&self) -> bool {
+        self.typed
     }
 
     /// The answer to it is changed as a list of tools.

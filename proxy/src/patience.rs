@@ -42,10 +42,23 @@ pub(crate) struct Announced<'a> {
 /// How long to hold, and how the client can be kept after that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Patience {
-    pub(crate) leg: Duration,
+    /// As long as the client stands it.
+    stands: Duration,
     pub(crate) beyond: Beyond,
-    /// As long as an operator wants it held, over all legs.
+    /// As long as an operator wants it held.
     pub(crate) set: Option<Duration>,
+}
+
+impl Patience {
+    /// Of a client that waits on one connection.
+    pub(crate) fn alone(&self) -> Duration {
+        self.set.unwrap_or(self.stands)
+    }
+
+    /// Of a client that comes back, until it has to.
+    pub(crate) fn leg(&self) -> Duration {
+        self.set.map_or(self.stands, |set| set.min(self.stands))
+    }
 }
 
 /// `set` are the operator's wishes, the nearest first.
@@ -55,10 +68,11 @@ pub(crate) fn of(client: &Announced<'_>, set: [Option<HoldTimeout>; 4]) -> Patie
     let all = |can: fn(&Beyond) -> bool| !known.is_empty() && known.iter().all(|row| can(&row.beyond));
     let beyond = Beyond { rounds: all(|beyond| beyond.rounds), polls: all(|beyond| beyond.polls) };
     let stands = stands(client, &known).map_or(UNKNOWN, less_margin);
-    match set.into_iter().flatten().next() {
-        Some(HoldTimeout::For(span)) => Patience { leg: span, beyond, set: Some(span) },
-        Some(HoldTimeout::Auto) | None => Patience { leg: stands, beyond, set: None },
-    }
+    let set = match set.into_iter().flatten().next() {
+        Some(HoldTimeout::For(span)) => Some(span),
+        Some(HoldTimeout::Auto) | None => None,
+    };
+    Patience { stands, beyond, set }
 }
 
 /// The rows that fit.

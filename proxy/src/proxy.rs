@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 
 use crate::gateway::{Gateway, RequestIds, Shared};
 use crate::listen::{self, Listener};
+use crate::mcp::parked::Parked;
 use crate::mcp::{HeldCalls, Sessions};
 use crate::upstream::Lines;
 use crate::upstream::dial::Dialer;
@@ -61,7 +62,16 @@ impl Proxy {
         let lines = Lines::new(gate.rules(), folder.clone())?;
         let ids = RequestIds::new(&gate);
         let (sessions, held) = (Sessions::default(), Arc::new(HeldCalls::default()));
-        let shared = Shared { gate, lines, dialer: Dialer::new(), sessions, held, tools: Arc::default(), ids };
+        let shared = Shared {
+            gate,
+            lines,
+            dialer: Dialer::new(),
+            sessions,
+            held,
+            tools: Arc::default(),
+            parked: Parked::default(),
+            ids,
+        };
         Ok(Proxy { shared: Arc::new(shared), folder, listeners: Vec::new() })
     }
 
@@ -141,6 +151,8 @@ impl Proxy {
         if tokio::time::timeout(grace, &mut all).await.is_ok() {
             return;
         }
+        // Nothing is accepted any more, so nobody comes back.
+        self.shared.parked.clear();
         let rest = async { tokio::join!(self.shared.gate.drain(), &mut all) };
         if tokio::time::timeout(grace.max(Duration::from_secs(5)), rest).await.is_err() {
             tracing::warn!("calls are still in flight; they are left behind");

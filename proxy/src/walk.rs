@@ -13,6 +13,7 @@ use pingora_core::protocols::http::ServerSession;
 use pingora_error::{BError, Error, ErrorType};
 use pingora_http::ResponseHeader;
 use rules::config::{HoldTimeout, Upstream};
+use rules::request::json::Json;
 use rules::request::{Content, Head};
 use rules::ruleset::{BodyNeed, Hit, Mounted, Routed};
 use rules::{Request, Ruleset};
@@ -20,14 +21,19 @@ use rules::{Request, Ruleset};
 use crate::answer::{Answer, Rpc, Stop, problem};
 use crate::caller::Caller;
 use crate::gateway::Gateway;
-use crate::hold::{self, Woken};
+use crate::mcp::come_back::{self, ComeBack, For};
 use crate::pass::{self, Passing};
 use crate::patience::{self, Announced, Patience};
 use crate::release::{self, Way, stamp};
-use crate::signs::{self, HeldCall};
+use crate::signs;
 use crate::upstream::request::From;
 use crate::upstream::{Line, Snapshot};
 use crate::{body, identify, mcp, request_head};
+
+mod waiting;
+
+pub(crate) use waiting::Waiting;
+use waiting::{Kept, Legs};
 
 /// How a call goes on after the walk.
 #[derive(Debug)]
@@ -39,7 +45,7 @@ pub(crate) enum Next {
 }
 
 /// What is known of a call while it is walked: what an answer to it needs.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Asking {
     request_id: String,
     admin_url: String,
@@ -130,40 +136,53 @@ async fn steps(
 ) -> Result<Next, Stop> {
     let arrived = Instant::now();
     // What is done before a call waits is boxed, so that a call that waits does not carry the room for it.
-    let Asked { call, line, came, prefix } = match Box::pin(ask(gateway, snapshot, session, asking)).await? {
+    let Asked { call, line, came, prefix, legs, back } = match Box::pin(ask(gateway, snapshot, session, asking)).await?
+    {
         Found::Over(next) => return Ok(next),
+        Found::Polled(polled) => {
+            Box::pin(waiting::poll(gateway, &mut Caller::new(session), asking, *polled)).await?;
+            return Ok(Next::Answered);
+        }
         Found::Asked(asked) => *asked,
     };
     let stored_response = snapshot.rules.config().limits.stored_response;
     let from = From { client: came.client, tls: came.tls, prefix: &prefix };
     let way = Way { gateway, line: &line, from, stored_response };
-    let patience = call.patience;
+    let agent = call.agent.clone();
     let mut caller = Caller::new(session);
     // Before it is recorded: a client may take it back as soon as it has sent it.
     let cancellable = gateway.held.enter(call.agent.id, asking.mcp.as_ref(), &call.request);
     // So are deciding and sending.
-    match Box::pin(gateway.gate.submit(call)).await {
+    let submitted = match &back {
+        None => Box::pin(gateway.gate.submit(call)).await,
+        Some(back) => {
+            let another = |other: gate::AnotherCall| come_back::refused(&other.to_string(), None);
+            Box::pin(gateway.gate.resume(call, back.intent)).await.map_err(another)?
+        }
+    };
+    match submitted {
         Submitted::Refused(refusal) => return Err(refusal.into()),
         Submitted::Replay(stored) => replay(&mut caller, asking, stored).await?,
         Submitted::Released(released) => {
             Box::pin(release::at_once(&way, &mut caller, asking, released)).await?;
         }
-        Submitted::Held(mut hold) => {
+        Submitted::Held(hold) => {
             asking.intent = Some(hold.intent());
-            let mut progress = open_stream(&mut caller, asking, hold.intent()).await?;
-            let until = arrived + patience;
-            let (progress, back) = (progress.as_mut(), cancellable.as_deref());
-            match hold::wait(&mut hold, &mut caller, until, progress, back, HeldCall::begin()).await? {
-                // A call that was taken back gets no answer (MCP, "Cancellation"); HTTP needs one.
-                Woken::Cancelled(_) if asking.streaming => {
-                    caller.end().await;
-                }
-                Woken::Cancelled(pending) => return Err(pending.into()),
-                Woken::Answered(stored) => replay(&mut caller, asking, stored).await?,
-                Woken::Approved(approved) => {
-                    Box::pin(release::after_approval(&way, &mut caller, asking, approved)).await?;
-                }
-            }
+            let progress = open_stream(&mut caller, asking, hold.intent()).await?;
+            let over_at = (legs.kept != Kept::No).then(|| gateway.gate.now().plus(legs.total));
+            let waiting = Waiting {
+                hold,
+                back: cancellable,
+                agent,
+                line,
+                came,
+                prefix,
+                stored_response,
+                legs,
+                until: (arrived + legs.total, over_at),
+                parked: None,
+            };
+            waiting::go_on(gateway, &mut caller, asking, Box::new(waiting), progress, arrived).await?;
         }
     }
     Ok(Next::Answered)
@@ -174,6 +193,8 @@ enum Found {
     /// No intent comes of it.
     Over(Next),
     Asked(Box<Asked>),
+    /// A client asks for the rest of a stream.
+    Polled(Box<waiting::Polled>),
 }
 
 /// A call that is to be decided.
@@ -183,6 +204,9 @@ struct Asked {
     came: Came,
     /// The mount that was taken off.
     prefix: String,
+    legs: Legs,
+    /// What it came back with.
+    back: Option<ComeBack>,
 }
 
 /// Reads, identifies, mounts, matches; what passes is sent from here.
@@ -211,6 +235,9 @@ async fn ask(
         if gateway.sessions.is_of_another(agent.id, &line.name, &head) {
             return Err(Stop::NoRoute);
         }
+        if let Some(polled) = waiting::polled(gateway, &agent, &line, &head) {
+            return polled.map(|polled| Found::Polled(Box::new(polled)));
+        }
     }
     let came = Came::of(session, &rules.config().proxy.trusted_proxies);
     head.client = came.client;
@@ -229,6 +256,13 @@ async fn ask(
                 refuse_upgrade(&request.head)?;
             }
             return stream(line, request, mounted.prefix, came, upgrade, asking).await.map(Found::Over);
+        }
+    };
+    let (whole, back) = match asking.mcp.as_ref().and_then(|_| come_back::take(&whole)) {
+        None => (whole, None),
+        Some((whole, state, id)) => {
+            let back = ComeBack::read(&state, For::Round, &gateway.gate, &agent, &line.name);
+            (whole, Some(back.map_err(|what| refuse_state(asking, what, id))?))
         }
     };
     let native = whole.is_empty() && session.is_body_empty();
@@ -280,8 +314,10 @@ async fn ask(
             asking.route = Some(hit.route.clone());
             refuse_upgrade(&request.head)?;
             let patience = hold_for(gateway, snapshot, &agent, &hit, &request, asking);
-            let call = Call { agent, request: Arc::new(request), hit, rules: rules.clone(), patience: patience.leg };
-            Ok(Found::Asked(Box::new(Asked { call, line, came, prefix: mounted.prefix })))
+            let kept = kept(&patience, &request, asking);
+            let legs = Legs::new(kept, &patience, back.as_ref(), gateway.gate.now());
+            let call = Call { agent, request: Arc::new(request), hit, rules: rules.clone(), patience: legs.total };
+            Ok(Found::Asked(Box::new(Asked { call, line, came, prefix: mounted.prefix, legs, back })))
         }
     }
 }
@@ -373,6 +409,27 @@ fn hold_for(
     };
     let gate: HoldTimeout = snapshot.rules.config().hold.timeout;
     patience::of(&announced, [agent.hold, hit.hold, upstream.hold, Some(gate)])
+}
+
+/// How this client is kept when it will not wait any longer on its connection.
+fn kept(patience: &Patience, request: &Request, asking: &Asking) -> Kept {
+    let (Some(asked), Content::Mcp(message)) = (&asking.mcp, &request.content) else { return Kept::No };
+    let revision = request.head.header("mcp-protocol-version").map(|revision| &**revision);
+    let may_ask_back = matches!(message.method.as_deref(), Some("tools/call" | "prompts/get" | "resources/read"));
+    if asked.is_typed() && may_ask_back && patience.beyond.rounds {
+        Kept::Rounds
+    } else if revision == Some(b"2025-11-25") && asked.streams() && patience.beyond.polls {
+        Kept::Polls
+    } else {
+        Kept::No
+    }
+}
+
+fn refuse_state(asking: &mut Asking, what: &str, id: Option<Json>) -> Stop {
+    if let (Some(asked), Some(id)) = (&mut asking.mcp, &id) {
+        asked.read_id(id);
+    }
+    come_back::refused(what, id).into()
 }
 
 /// MCP clients that take a stream get one at once: it shows life, and the answer goes into it.

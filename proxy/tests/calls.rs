@@ -22,6 +22,10 @@ mod mcp;
 mod mcp_lists;
 #[path = "calls/mcp_methods.rs"]
 mod mcp_methods;
+#[path = "calls/mcp_polls.rs"]
+mod mcp_polls;
+#[path = "calls/mcp_rounds.rs"]
+mod mcp_rounds;
 #[path = "calls/passes.rs"]
 mod passes;
 #[path = "calls/released.rs"]

@@ -39,7 +39,7 @@ impl Gate {
         }
     }
 
-    async fn standing(
+    pub(super) async fn standing(
         &self,
         call: &Arc<Call>,
         shown: &Shown,

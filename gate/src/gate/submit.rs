@@ -189,7 +189,8 @@ impl Gate {
             let state = State::Pending { expires_at };
             let entry = Entry { people: true, ..self.entry(call, shown, decision, state, Some(same), now) };
             let id = entry.id;
-            let place = self.inner.holds.arm(id, call.agent.id, now, now.plus(call.patience));
+            let hold_ends_at = now.plus(call.patience).min(expires_at);
+            let place = self.inner.holds.arm(id, call.agent.id, now, hold_ends_at);
             let waiting_for = quorum::announced(requirement);
             let hold = Hold::new(self.clone(), id, place, call, waiting_for, expires_at);
             // Before it is written: a store that is given up may write it all the same, and then it counts and expires.
@@ -279,7 +280,8 @@ impl Gate {
     /// Joins a call to an intent that is there already.
     pub(crate) fn attach(&self, call: &Arc<Call>, id: IntentId, waiting_for: String, expires_at: Timestamp) -> Hold {
         let now = self.now();
-        let mut place = self.inner.holds.arm(id, call.agent.id, now, now.plus(call.patience));
+        let hold_ends_at = now.plus(call.patience).min(expires_at);
+        let mut place = self.inner.holds.arm(id, call.agent.id, now, hold_ends_at);
         if let Some(before) = place.before.take() {
             let refusal = Refusal::Superseded { intent: id, waiting_for: waiting_for.clone(), expires_at };
             before.tell(Signal::Refused(refusal));

@@ -12,7 +12,7 @@ fn http(user_agent: &str) -> Announced<'_> {
 }
 
 fn held(client: &Announced<'_>) -> u64 {
-    of(client, NOTHING_SET).leg.as_millis().try_into().unwrap()
+    of(client, NOTHING_SET).alone().as_millis().try_into().unwrap()
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn the_shortest_counts() {
 fn nonsense_that_is_announced_is_not_believed() {
     for text in ["-1", "nan", "inf", "1e99", "", "soon", "0"] {
         assert_eq!(
-            of(&Announced { read_timeout: Some(text), ..Announced::default() }, NOTHING_SET).leg,
+            of(&Announced { read_timeout: Some(text), ..Announced::default() }, NOTHING_SET).alone(),
             UNKNOWN,
             "{text}"
         );
@@ -103,9 +103,9 @@ fn what_is_set_goes_before_the_table_and_the_nearest_first() {
     let five = Some(HoldTimeout::For(Duration::from_secs(5)));
     let ten = Some(HoldTimeout::For(Duration::from_secs(10)));
     let curl = http("curl/8");
-    assert_eq!(of(&curl, [None, five, ten, None]).leg, Duration::from_secs(5));
-    assert_eq!(of(&curl, [Some(HoldTimeout::Auto), five, None, None]).leg, Duration::from_secs(890));
-    assert_eq!(of(&curl, [None, None, None, ten]).leg, Duration::from_secs(10));
+    assert_eq!(of(&curl, [None, five, ten, None]).alone(), Duration::from_secs(5));
+    assert_eq!(of(&curl, [Some(HoldTimeout::Auto), five, None, None]).alone(), Duration::from_secs(890));
+    assert_eq!(of(&curl, [None, None, None, ten]).alone(), Duration::from_secs(10));
 }
 
 #[test]
@@ -128,4 +128,8 @@ fn a_client_is_kept_longer_only_where_all_that_it_may_be_can_be() {
     assert_eq!(beyond(&Announced { framework: Some("langchain"), ..mcp("python-httpx/0.28.1") }), (true, true));
     assert_eq!(beyond(&mcp("mystery/1")), (false, false));
     assert_eq!(beyond(&http("node")), (false, false));
+    // What an operator sets is for all legs together.
+    let minutes = Duration::from_secs(600);
+    let patience = of(&mcp("node"), [Some(HoldTimeout::For(minutes)), None, None, None]);
+    assert_eq!((patience.alone(), patience.leg()), (minutes, Duration::from_secs(54)));
 }

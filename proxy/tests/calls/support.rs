@@ -129,6 +129,27 @@ impl House {
         )
     }
 
+    /// The key of another agent.
+    pub async fn another_agent(&self, name: &str) -> KeySecret {
+        let new = NewAgent {
+            id: AgentId::new(self.gate.now()),
+            name: name.into(),
+            fingerprint: name.into(),
+            project: "default".into(),
+            owner: None,
+            framework: None,
+            risk_sensitivity: None,
+            trust: Trust::Established,
+            source_type: SourceType::AiAgent,
+        };
+        self.gate.add_agent(new, &Actor::Operator).await.unwrap().1.secret
+    }
+
+    /// How many intents there are.
+    pub async fn intents(&self) -> usize {
+        self.gate.intents(&IntentFilter::default()).await.unwrap().items.len()
+    }
+
     /// One request on a connection of its own.
     pub async fn call(&self, method: &str, path: &str, headers: &str, body: &str) -> Answer {
         let mut client = self.client().await;
