@@ -47,7 +47,8 @@ pub(crate) struct Reporter(pub(crate) Caller);
 #[derive(Debug, Clone)]
 pub(crate) struct Viewer(pub(crate) Arc<Person>);
 #[derive(Debug, Clone)]
-pub(crate) struct Approver(pub(crate) Arc<Person>);
+/// With how they are signed in, as the log keeps it beside a verdict.
+pub(crate) struct Approver(pub(crate) Arc<Person>, pub(crate) String);
 #[derive(Debug, Clone)]
 pub(crate) struct AdminUser(pub(crate) Arc<Person>);
 
@@ -130,6 +131,17 @@ impl Caller {
 }
 
 impl Credential {
+    /// As the log names it: nobody can sign in with this text.
+    async fn named(&self, app: &App) -> Result<String, ApiError> {
+        Ok(match self {
+            Credential::Key(key) => format!("token ...{}", key.hint()),
+            Credential::Cookie(cookie) => match app.gate().session(cookie).await? {
+                Some((session, _)) => session.named(),
+                None => return Err(ApiError::unauthorized()),
+            },
+        })
+    }
+
     async fn holder(&self, app: &App) -> Result<Option<Principal>, ApiError> {
         let principal = match self {
             Credential::Key(key) => app.gate().identify(key).await?,
@@ -245,8 +257,12 @@ impl FromRequestParts<App> for Approver {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Approver, ApiError> {
-        match Caller::of(parts, app).await?.principal {
-            Principal::Person(person) if may_decide(&person) => Ok(Approver(person)),
+        let caller = Caller::of(parts, app).await?;
+        match caller.principal {
+            Principal::Person(person) if may_decide(&person) => {
+                let how = caller.credential.named(app).await?;
+                Ok(Approver(person, how))
+            }
             _ => Err(ApiError::not_an_approver()),
         }
     }

@@ -9,6 +9,7 @@ pub(crate) mod assets;
 pub(crate) mod audit;
 pub(crate) mod call;
 pub(crate) mod calls;
+pub(crate) mod evidence;
 pub(crate) mod filters;
 pub(crate) mod people;
 pub(crate) mod sign_in;
@@ -33,6 +34,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/history", get(calls::history))
         .route("/intents/{id}", get(call::look).post(call::decide))
         .route("/intents/{id}/body", get(call::body))
+        .route("/intents/{id}/evidence", get(evidence::look))
         .route("/agents", get(agents::list).post(agents::add))
         .route("/agents/{id}", post(agents::change))
         .route("/people", get(people::list).post(people::add))

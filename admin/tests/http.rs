@@ -12,6 +12,8 @@ mod decisions;
 mod declared;
 #[path = "http/listening.rs"]
 mod listening;
+#[path = "http/proofs.rs"]
+mod proofs;
 #[path = "http/serving.rs"]
 mod serving;
 #[path = "http/spoken.rs"]

@@ -15,6 +15,9 @@ pub struct Approval {
     pub verdict: Verdict,
     pub comment: Option<String>,
     pub at: Timestamp,
+    /// How they were signed in: `session ses_...` or `token ...last characters`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub how: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -27,16 +30,18 @@ pub enum Verdict {
 
 /// The votes after an event: one for each person, the latest.
 pub(crate) fn tally(votes: &mut Vec<Approval>, event: &Event) {
-    let (by, email, verdict, comment) = match &event.what {
-        What::Voted { by, email, comment } | What::Approved { by, email, comment, .. } => {
-            (*by, email, Verdict::Approve, comment.clone())
+    let (by, email, verdict, comment, how) = match &event.what {
+        What::Voted { by, email, comment, how } | What::Approved { by, email, comment, how, .. } => {
+            (*by, email, Verdict::Approve, comment.clone(), how)
         }
-        What::Denied { by: Some(by), email: Some(email), why } => (*by, email, Verdict::Deny, why.clone()),
-        What::ChangesRequested { by, email, guidance } => (*by, email, Verdict::RequestChanges, Some(guidance.clone())),
+        What::Denied { by: Some(by), email: Some(email), why, how } => (*by, email, Verdict::Deny, why.clone(), how),
+        What::ChangesRequested { by, email, guidance, how } => {
+            (*by, email, Verdict::RequestChanges, Some(guidance.clone()), how)
+        }
         _ => return,
     };
     votes.retain(|vote| vote.by != by);
-    votes.push(Approval { by, email: email.clone(), verdict, comment, at: event.at });
+    votes.push(Approval { by, email: email.clone(), verdict, comment, at: event.at, how: how.clone() });
 }
 
 /// What comes with a verdict.
@@ -48,6 +53,8 @@ pub struct VerdictWith {
     pub confirmation: Option<String>,
     /// Digest of what was shown; a mismatch is refused.
     pub digest: Option<String>,
+    /// How the person is signed in.
+    pub how: Option<String>,
 }
 
 /// What a person may do with an intent, and why not.

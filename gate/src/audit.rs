@@ -12,6 +12,7 @@ use crate::clock::Timestamp;
 
 pub mod checkpoint;
 pub mod evidence;
+pub mod export;
 pub mod proof;
 pub(crate) mod remains;
 pub mod tree;

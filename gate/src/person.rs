@@ -56,6 +56,14 @@ pub struct Session {
     pub browser: String,
 }
 
+impl Session {
+    /// As the log names it beside a verdict.
+    #[must_use]
+    pub fn named(&self) -> String {
+        format!("session {}", self.id)
+    }
+}
+
 /// What is known of a personal token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {

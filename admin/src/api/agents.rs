@@ -123,7 +123,7 @@ pub(crate) struct StatusBody {
 #[utoipa::path(post, path = "/api/agents/{id}/pause", tag = "agents", params(("id" = String, Path)),
     request_body = StatusBody, responses((status = 200, body = AgentView), (status = "4XX", body = Problem)))]
 pub(crate) async fn pause(
-    Approver(person): Approver,
+    Approver(person, _): Approver,
     State(app): State<App>,
     Id(id): Id<AgentId>,
     Body(body): Body<StatusBody>,

@@ -53,12 +53,12 @@ pub(crate) struct CancelBody {
 #[utoipa::path(post, path = "/api/intents/{id}/approve", tag = "decisions", params(("id" = String, Path)),
     request_body = ApproveBody, responses((status = 200, body = IntentView), (status = "4XX", body = Problem)))]
 pub(crate) async fn approve(
-    Approver(person): Approver,
+    Approver(person, how): Approver,
     State(app): State<App>,
     Id(id): Id<IntentId>,
     Body(body): Body<ApproveBody>,
 ) -> Result<Json<IntentView>, ApiError> {
-    let with = VerdictWith { text: body.comment, confirmation: body.confirmation, digest: body.digest };
+    let with = VerdictWith { text: body.comment, confirmation: body.confirmation, digest: body.digest, how: Some(how) };
     give(&app, &person, id, Verdict::Approve, with).await
 }
 
@@ -66,12 +66,12 @@ pub(crate) async fn approve(
 #[utoipa::path(post, path = "/api/intents/{id}/deny", tag = "decisions", params(("id" = String, Path)),
     request_body = DenyBody, responses((status = 200, body = IntentView), (status = "4XX", body = Problem)))]
 pub(crate) async fn deny(
-    Approver(person): Approver,
+    Approver(person, how): Approver,
     State(app): State<App>,
     Id(id): Id<IntentId>,
     Body(body): Body<DenyBody>,
 ) -> Result<Json<IntentView>, ApiError> {
-    let with = VerdictWith { text: body.reason, confirmation: None, digest: body.digest };
+    let with = VerdictWith { text: body.reason, confirmation: None, digest: body.digest, how: Some(how) };
     give(&app, &person, id, Verdict::Deny, with).await
 }
 
@@ -79,12 +79,12 @@ pub(crate) async fn deny(
 #[utoipa::path(post, path = "/api/intents/{id}/request-changes", tag = "decisions", params(("id" = String, Path)),
     request_body = RequestChangesBody, responses((status = 200, body = IntentView), (status = "4XX", body = Problem)))]
 pub(crate) async fn request_changes(
-    Approver(person): Approver,
+    Approver(person, how): Approver,
     State(app): State<App>,
     Id(id): Id<IntentId>,
     Body(body): Body<RequestChangesBody>,
 ) -> Result<Json<IntentView>, ApiError> {
-    let with = VerdictWith { text: Some(body.reason), confirmation: None, digest: body.digest };
+    let with = VerdictWith { text: Some(body.reason), confirmation: None, digest: body.digest, how: Some(how) };
     give(&app, &person, id, Verdict::RequestChanges, with).await
 }
 
@@ -144,7 +144,7 @@ async fn give(
 #[utoipa::path(post, path = "/api/intents/{id}/cancel", tag = "decisions", params(("id" = String, Path)),
     request_body = CancelBody, responses((status = 200, body = IntentView), (status = "4XX", body = Problem)))]
 pub(crate) async fn cancel(
-    Approver(person): Approver,
+    Approver(person, _): Approver,
     State(app): State<App>,
     Id(id): Id<IntentId>,
     Body(body): Body<CancelBody>,
@@ -157,7 +157,7 @@ pub(crate) async fn cancel(
 #[utoipa::path(delete, path = "/api/intents/{id}/denial", tag = "decisions", params(("id" = String, Path)),
     responses((status = 204), (status = "4XX", body = Problem)))]
 pub(crate) async fn clear_denial(
-    Approver(person): Approver,
+    Approver(person, _): Approver,
     State(app): State<App>,
     Id(id): Id<IntentId>,
 ) -> Result<axum::http::StatusCode, ApiError> {
@@ -209,7 +209,7 @@ pub(crate) struct Decided {
 #[utoipa::path(post, path = "/api/intents/decide", tag = "decisions", request_body = DecideBody,
     responses((status = 200, body = DecidedList), (status = "4XX", body = Problem)))]
 pub(crate) async fn several(
-    Approver(person): Approver,
+    Approver(person, how): Approver,
     State(app): State<App>,
     Body(body): Body<DecideBody>,
 ) -> Result<Json<DecidedList>, ApiError> {
@@ -226,7 +226,12 @@ pub(crate) async fn several(
     };
     let mut data = Vec::with_capacity(body.ids.len());
     for chosen in body.ids {
-        let with = VerdictWith { text: body.reason.clone(), confirmation: None, digest: Some(chosen.digest) };
+        let with = VerdictWith {
+            text: body.reason.clone(),
+            confirmation: None,
+            digest: Some(chosen.digest),
+            how: Some(how.clone()),
+        };
         let result = one_of_several(&app, &person, &chosen.id, verdict, with).await;
         data.push(match result {
             Ok(status) => Decided { id: chosen.id, status: Some(status.to_owned()), error: None },

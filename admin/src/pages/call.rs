@@ -329,8 +329,12 @@ async fn done(app: &App, posted: &Posted<DecideForm, ApproverRole>, id: IntentId
             ));
         }
     }
-    let with =
-        VerdictWith { text: some(&form.text), confirmation: some(&form.confirmation), digest: some(&form.digest) };
+    let with = VerdictWith {
+        text: some(&form.text),
+        confirmation: some(&form.confirmation),
+        digest: some(&form.digest),
+        how: Some(posted.sign_in.session.named()),
+    };
     gate.decide(id, person, verdict, with).await?;
     Ok(())
 }

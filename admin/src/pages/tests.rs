@@ -10,6 +10,7 @@ use super::agents::AgentsPage;
 use super::audit::AuditPage;
 use super::call::CallPage;
 use super::calls::{HistoryPage, WaitingPage};
+use super::evidence::{EventShown, EvidencePage};
 use super::people::PeoplePage;
 use super::unmatched::UnmatchedPage;
 use crate::view::agent::AgentView;
@@ -53,8 +54,13 @@ fn hostile() -> IntentView {
     for reason in &mut intent.risk.reasons {
         reason.why = h();
     }
-    intent.approvals =
-        vec![ApprovalView { by: h(), verdict: "approve".into(), comment: Some(h()), at: intent.created_at.clone() }];
+    intent.approvals = vec![ApprovalView {
+        by: h(),
+        verdict: "approve".into(),
+        comment: Some(h()),
+        at: intent.created_at.clone(),
+        how: Some(h()),
+    }];
     intent.resolved = Some(ResolvedView { by: Some(h()), at: intent.created_at.clone(), why: Some(h()) });
     intent.outcome = Some(OutcomeView {
         status: Some(200),
@@ -193,6 +199,23 @@ fn text_in_any_field_stays_text() {
     let mut entry = AuditEntryView::sample();
     (entry.kind, entry.actor, entry.subject, entry.data) =
         (HOSTILE.into(), HOSTILE.into(), Some(HOSTILE.into()), HOSTILE.into());
+    let event = EventShown {
+        seq: 1,
+        at: entry.at.clone(),
+        kind: HOSTILE.into(),
+        actor: HOSTILE.into(),
+        facts: Some(HOSTILE.into()),
+        commitment: "00".into(),
+        steps: 3,
+    };
+    let evidence = EvidencePage {
+        frame: Frame::sample(),
+        intent: "int_0199a3c2d8a07c1e9b1f0a2b3c4d5e6f".into(),
+        checkpoint: HOSTILE.into(),
+        key: HOSTILE.into(),
+        events: vec![event],
+    };
+    is_harmless(&evidence.render().unwrap());
     is_harmless(&AuditPage { frame: Frame::sample(), entries: vec![entry], older: None }.render().unwrap());
 }
 

@@ -261,6 +261,8 @@ pub(crate) struct ApprovalView {
     pub(crate) verdict: String,
     pub(crate) comment: Option<String>,
     pub(crate) at: String,
+    /// How they were signed in: `session ses_...` or `token ...last characters`.
+    pub(crate) how: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -374,6 +376,7 @@ impl IntentView {
                     verdict: verdict_word(approval.verdict).to_owned(),
                     comment: approval.comment.clone(),
                     at: approval.at.to_string(),
+                    how: approval.how.clone(),
                 })
                 .collect(),
             can,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use gate::audit::checkpoint::LogKey;
 use gate::deed::NewAgent;
 use gate::store::sqlite::SqliteStore;
 use gate::{
@@ -116,6 +117,7 @@ pub(crate) async fn world_with(more: &str) -> World {
     let rules = Arc::new(Ruleset::compile(Arc::new(config)).unwrap_or_else(|findings| panic!("{findings:?}")));
     let keys = permit::KeyRing::ephemeral(permit::Algorithm::EdDsa, 0).unwrap();
     let gate = Gate::open(Arc::new(store), Arc::new(clock.clone()), keys, rules).await.unwrap();
+    let gate = gate.signing_checkpoints(LogKey::ephemeral("gate.example.com/log", 0).unwrap());
     let (ready, is_ready) = watch::channel(true);
     let options = Options {
         url: URL.into(),

@@ -163,7 +163,7 @@ impl Gate {
     /// What was approved may not be sent after all.
     async fn deny_at_release(&self, stored: &Stored, reason: DenyReason, message: &str) -> Refusal {
         let id = stored.row.id;
-        let denied = What::Denied { by: None, email: None, why: Some(message.to_owned()) };
+        let denied = What::Denied { by: None, email: None, why: Some(message.to_owned()), how: None };
         if let Err(error) = self.inner.store.advance(self.step(id, None, vec![denied], Actor::Gate)).await {
             tracing::warn!(intent = %id, %error, "a denial at release could not be recorded; it was not sent");
         } else {

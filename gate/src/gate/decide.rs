@@ -91,12 +91,12 @@ impl Gate {
             return Err(DecideError::DigestMismatch);
         }
         let text = with.text.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
-        let email = by.email.clone();
+        let (email, how) = (by.email.clone(), with.how.clone());
         match verdict {
-            Verdict::Deny => Ok(What::Denied { by: Some(by.id), email: Some(email), why: text }),
+            Verdict::Deny => Ok(What::Denied { by: Some(by.id), email: Some(email), why: text, how }),
             Verdict::RequestChanges => {
                 let guidance = text.ok_or(DecideError::MissingField("reason"))?;
-                Ok(What::ChangesRequested { by: by.id, email, guidance })
+                Ok(What::ChangesRequested { by: by.id, email, guidance, how })
             }
             Verdict::Approve => {
                 let Some(requirement) = &intent.requirement else {
@@ -108,7 +108,7 @@ impl Gate {
                     return Err(DecideError::ConfirmationRequired(confirm.clone()));
                 }
                 let now = self.now();
-                let voted = What::Voted { by: by.id, email: email.clone(), comment: text.clone() };
+                let voted = What::Voted { by: by.id, email: email.clone(), comment: text.clone(), how: how.clone() };
                 let mut votes = intent.approvals.clone();
                 tally(&mut votes, &Event { at: now, what: voted.clone() });
                 if !quorum::is_enough(intent, requirement, &votes, &self.directory()) {
@@ -119,7 +119,7 @@ impl Gate {
                 if let Some(blocked) = stored.blocked_from {
                     expires_at = expires_at.min(blocked);
                 }
-                Ok(What::Approved { by: by.id, email, comment: text, releases_at, expires_at })
+                Ok(What::Approved { by: by.id, email, comment: text, releases_at, expires_at, how })
             }
         }
     }

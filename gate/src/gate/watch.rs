@@ -132,7 +132,7 @@ impl Gate {
             let page = self.inner.store.intents(&filter).await?;
             for stored in page.items.iter().filter(|stored| stored.intent.agent.id == Some(agent)) {
                 let why = Some("the agent was revoked".to_owned());
-                let denied = What::Denied { by: None, email: None, why };
+                let denied = What::Denied { by: None, email: None, why, how: None };
                 match self.inner.store.advance(self.step(stored.row.id, None, vec![denied], Actor::Gate)).await {
                     Ok((_, state)) => {
                         self.inner.deadlines.forget(stored.row.id);

@@ -21,6 +21,9 @@ pub enum What {
         by: PersonId,
         email: String,
         comment: Option<String>,
+        /// How they were signed in: `session ses_...` or `token ...last characters`.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        how: Option<String>,
     },
     /// The last one who was needed agreed.
     Approved {
@@ -29,6 +32,8 @@ pub enum What {
         comment: Option<String>,
         releases_at: Timestamp,
         expires_at: Timestamp,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        how: Option<String>,
     },
     /// The upstream is connected, everything was checked again: it is sent now.
     Claimed {
@@ -58,11 +63,15 @@ pub enum What {
         by: Option<PersonId>,
         email: Option<String>,
         why: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        how: Option<String>,
     },
     ChangesRequested {
         by: PersonId,
         email: String,
         guidance: String,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        how: Option<String>,
     },
     Expired,
     Cancelled {

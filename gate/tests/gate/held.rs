@@ -242,7 +242,7 @@ async fn a_confirmation_is_typed_and_what_was_shown_is_what_is_decided() {
     ));
     assert_eq!(house.life(id).await, ["submitted"]);
     drop(hold);
-    let with = VerdictWith { digest: Some(digest), confirmation: Some("sure".to_owned()), text: None };
+    let with = VerdictWith { digest: Some(digest), confirmation: Some("sure".to_owned()), ..VerdictWith::default() };
     assert_eq!(decide(with).await.unwrap().state.name(), "approved");
 }
 

@@ -15,7 +15,7 @@ fn what() -> impl Strategy<Value = What> {
     let by = PersonId::new(START);
     let email = || "dana@example.com".to_owned();
     prop_oneof![
-        Just(What::Voted { by, email: email(), comment: None }),
+        Just(What::Voted { by, email: email(), comment: None, how: None }),
         (0_u64..90, 0_u64..90).prop_map(move |(delay, within)| What::Approved {
             by,
             email: "dana@example.com".to_owned(),
@@ -27,9 +27,9 @@ fn what() -> impl Strategy<Value = What> {
         Just(What::Executed { status: 201, sent_at: START, took: 5, delivered: false, kept: false, excerpt: None }),
         Just(What::Failed { why: "refused".to_owned() }),
         Just(What::Unknown { why: "broke".to_owned() }),
-        Just(What::Denied { by: Some(by), email: Some(email()), why: None }),
-        Just(What::Denied { by: None, email: None, why: Some("revoked".to_owned()) }),
-        Just(What::ChangesRequested { by, email: email(), guidance: "less".to_owned() }),
+        Just(What::Denied { by: Some(by), email: Some(email()), why: None, how: None }),
+        Just(What::Denied { by: None, email: None, why: Some("revoked".to_owned()), how: None }),
+        Just(What::ChangesRequested { by, email: email(), guidance: "less".to_owned(), how: None }),
         Just(What::Expired),
         Just(What::Cancelled { by: None, email: None, why: None }),
         Just(What::Settled { by, email: email(), executed: true, note: None }),
