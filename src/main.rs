@@ -33,6 +33,11 @@ mod users;
 use cli::{Cli, Command};
 use exit::Exit;
 
+/// A call allocates some hundreds of times, and its buffers of 64 KiB come and go: this one takes a third of the time
+/// that glibc's takes, and keeps less of what held calls leave. SQLite and the signing take theirs from it, too.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> std::process::ExitCode {
     let cli = Cli::parse();
     // Both of rustls' providers are compiled in (pingora brings ring, jsonwebtoken aws-lc): choose once.
