@@ -3,8 +3,6 @@
 //! A leaf holds who did what when, and a salted commitment to the facts: the facts can be pruned, and the tree
 //! stands.
 
-use std::fmt::Write as _;
-
 use sha2::{Digest as _, Sha256};
 
 use crate::audit::tree::Hash;
@@ -93,8 +91,12 @@ pub(crate) fn write_leaf_text(
     subject: Option<&str>,
     commitment: &Hash,
 ) {
-    // No value can hold a line feed, so two rows never read the same. A String takes all that is written.
-    let _ = write!(text, "{seq}\n{}\n{kind}\n{actor}\n{}\n", at.0, subject.unwrap_or_default());
+    // No value can hold a line feed, so two rows never read the same.
+    let (mut seq_digits, mut at_digits) = (itoa::Buffer::new(), itoa::Buffer::new());
+    for part in [seq_digits.format(seq), at_digits.format(at.0), kind, actor, subject.unwrap_or_default()] {
+        text.push_str(part);
+        text.push('\n');
+    }
     write_hex(text, commitment);
 }
 
@@ -108,6 +110,7 @@ pub fn hex(bytes: &[u8]) -> String {
 
 fn write_hex(text: &mut String, bytes: &[u8]) {
     const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    text.reserve(bytes.len() * 2);
     for byte in bytes {
         for digit in [byte >> 4, byte & 15] {
             text.extend(DIGITS.get(usize::from(digit)));

@@ -1,5 +1,6 @@
 //! Names of things: UUIDv7, shown with a prefix that says what they name.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::str::FromStr;
 
@@ -12,6 +13,32 @@ use crate::clock::Timestamp;
 #[error("not an id of this kind: {0:?}")]
 pub struct NotAnId(pub String);
 
+/// Randomness from the system for the next ids of a thread: asking for each would cost as much as all the rest of
+/// an id. They are names, not secrets.
+struct Random {
+    bytes: [u8; 640],
+    left: usize,
+}
+
+thread_local! {
+    static RANDOM: RefCell<Random> = const { RefCell::new(Random { bytes: [0; 640], left: 0 }) };
+}
+
+fn random() -> [u8; 10] {
+    RANDOM.with_borrow_mut(|random| {
+        if random.left == 0 {
+            // Without randomness an id could repeat; then the unique index refuses it.
+            if getrandom::fill(&mut random.bytes).is_err() {
+                return [0; 10];
+            }
+            random.left = random.bytes.len();
+        }
+        random.left -= 10;
+        let next = random.bytes.get(random.left..random.left + 10);
+        next.and_then(|next| next.try_into().ok()).unwrap_or_default()
+    })
+}
+
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
         $(#[$doc])*
@@ -23,16 +50,25 @@ macro_rules! id {
             #[must_use]
             pub fn new(now: Timestamp) -> $name {
                 let micros = u64::try_from(now.0).unwrap_or(0);
-                let mut random = [0_u8; 10];
-                // Without randomness an id could repeat; then the unique index refuses it.
-                let _ = getrandom::fill(&mut random);
-                $name(uuid::Builder::from_unix_timestamp_millis(micros / 1000, &random).into_uuid())
+                $name(uuid::Builder::from_unix_timestamp_millis(micros / 1000, &random()).into_uuid())
             }
 
             /// Reads what [`Self::bytes`] gave.
             #[must_use]
             pub fn stored(bytes: &[u8]) -> Option<$name> {
                 Uuid::from_slice(bytes).ok().map($name)
+            }
+
+            /// As shown, without an allocation: room for [`Self::encoded`].
+            pub(crate) fn buffer() -> [u8; $prefix.len() + 32] {
+                [0; $prefix.len() + 32]
+            }
+
+            pub(crate) fn encoded(self, buffer: &mut [u8; $prefix.len() + 32]) -> &str {
+                let (front, digits) = buffer.split_at_mut($prefix.len());
+                front.copy_from_slice($prefix.as_bytes());
+                self.0.simple().encode_lower(digits);
+                std::str::from_utf8(buffer).unwrap_or_default()
             }
 
             /// As stored.
@@ -44,7 +80,7 @@ macro_rules! id {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, concat!($prefix, "{}"), self.0.simple())
+                f.pad(self.encoded(&mut $name::buffer()))
             }
         }
 

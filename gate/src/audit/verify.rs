@@ -177,21 +177,28 @@ impl Check {
             self.lives.iter().filter(|(_, life)| !life.seen).map(|(id, _)| *id).chain(again).collect();
         unseen.sort_unstable();
         for id in unseen {
-            // An intent has few events: it is read at rest soon.
-            for _ in 0..LOOKS {
-                let stored = store.intent(id).await?;
-                self.read(store, store.tree().await?.size()).await?;
-                match stored {
-                    Some(stored) if self.row(&stored).is_some() => {}
-                    Some(_) => break,
-                    None => {
-                        self.tell(format!("{id} has events and no row"));
-                        break;
-                    }
-                }
+            if let Some(problem) = self.at_rest(store, id).await? {
+                self.tell(problem);
             }
         }
         Ok(())
+    }
+
+    /// An intent has few events: its row is read at rest soon.
+    async fn at_rest(&mut self, store: &dyn Store, id: IntentId) -> Result<Option<String>, StoreError> {
+        for _ in 0..LOOKS {
+            let stored = match store.intent(id).await {
+                Err(StoreError::Broken(what)) => return Ok(Some(what)),
+                stored => stored?,
+            };
+            self.read(store, store.tree().await?.size()).await?;
+            match stored {
+                Some(stored) if self.row(&stored).is_some() => {}
+                Some(_) => return Ok(None),
+                None => return Ok(Some(format!("{id} has events and no row"))),
+            }
+        }
+        Ok(Some(format!("{id} is behind its events")))
     }
 
     /// Compares a row with its events; gives its id back where the events are further by now.

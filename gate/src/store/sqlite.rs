@@ -29,6 +29,7 @@ use writer::{Job, Writer};
 mod audit;
 mod batch;
 mod boot;
+mod calls;
 mod directory;
 mod intents;
 mod prune;
@@ -193,6 +194,11 @@ impl Store for SqliteStore {
     }
 
     async fn orphans(&self) -> Result<Vec<IntentId>, StoreError> {
+        let boots = calls::boots(&self.read).await?;
+        let gone: Vec<i64> = boots.into_iter().filter(|boot| self.boot.is_gone(*boot)).collect();
+        if !gone.is_empty() {
+            self.writer.ask(|reply| Job::Abandon { gone, reply }).await?;
+        }
         let executing = intents::executing(&self.read).await?;
         let mut gone = std::collections::HashMap::new();
         Ok(executing

@@ -305,6 +305,7 @@ async fn tampered(sql: &'static str) -> Vec<String> {
     for n in 0..5 {
         house.released(&format!("GET /refunds/{n}")).await.executed(sent(true, None)).await;
     }
+    house.released("GET /refunds/5").await.failed("x").await;
     house.gate.drain().await;
     house.verifies().await;
     let mut other = raw(&house.path).await;
@@ -329,23 +330,24 @@ async fn a_log_that_was_tampered_with_does_not_verify_and_says_where() {
             "UPDATE events SET seq = -1 WHERE seq = 3; UPDATE events SET seq = 3 WHERE seq = 4; UPDATE events SET seq = 4 WHERE seq = -1",
             "event 3: its text",
         ),
+        ("UPDATE intents SET state = 'unknown' WHERE state = 'failed'", "and its events say failed"),
         (
-            "UPDATE intents SET state = 'failed', status = NULL, why = 'x', outcome = NULL WHERE n = 2",
-            "and its events say executed",
-        ),
-        (
-            "UPDATE intents SET state = 'failed', status = NULL, why = 'x', outcome = NULL, version = version + 1 WHERE n = 2",
+            "UPDATE intents SET state = 'unknown', version = version + 1 WHERE state = 'failed'",
             "is further than its events",
         ),
         (
-            "UPDATE intents SET votes = '[{\"by\":\"00000000-0000-7000-8000-000000000000\",\"email\":\"x\",\"verdict\":\"approve\",\"comment\":null,\"at\":1}]' WHERE n = 2",
+            "UPDATE intents SET votes = '[{\"by\":\"00000000-0000-7000-8000-000000000000\",\"email\":\"x\",\"verdict\":\"approve\",\"comment\":null,\"at\":1}]' WHERE state = 'failed'",
             "votes",
         ),
         (
-            "INSERT INTO intents (n, id, version, last, state, at, people, project, action, fingerprint, why) SELECT 1000 + (SELECT count(*) FROM intents), randomblob(16), 0, 2, 'denied', at, 0, project, action, fingerprint, 'x' FROM intents WHERE n = 2",
+            "INSERT INTO intents (n, id, version, last, state, at, people, project, action, fingerprint, why) SELECT 1000 + (SELECT count(*) FROM intents), randomblob(16), 0, 2, 'denied', at, 0, project, action, fingerprint, 'x' FROM intents WHERE state = 'failed'",
             "it has no first event",
         ),
         ("DELETE FROM intents WHERE n = (SELECT min(n) FROM intents)", "has events and no row"),
+        ("DELETE FROM calls WHERE n = (SELECT min(n) FROM calls)", "has events and no row"),
+        ("UPDATE calls SET last = n WHERE n = (SELECT min(n) FROM calls)", "is behind its events"),
+        ("UPDATE calls SET last = (SELECT max(last) FROM calls) WHERE n = (SELECT min(n) FROM calls)", "executed with"),
+        ("UPDATE calls SET id = randomblob(16) WHERE n = (SELECT min(n) FROM calls)", "has no events"),
         ("UPDATE tree SET frontier = randomblob(length(frontier))", "the root"),
     ] {
         let problems = tampered(sql).await;

@@ -99,6 +99,7 @@ pub(super) async fn entries_of(pool: &SqlitePool, id: IntentId) -> Result<Vec<Au
     let sql = format!(
         "WITH RECURSIVE life (seq) AS (
            SELECT last FROM intents WHERE id = ?1
+           UNION ALL SELECT last FROM calls WHERE id = ?1
            UNION ALL SELECT e.prev FROM events e JOIN life ON e.seq = life.seq WHERE e.prev IS NOT NULL AND e.prev < e.seq)
          SELECT {COLUMNS} FROM events WHERE seq IN (SELECT seq FROM life) ORDER BY seq"
     );

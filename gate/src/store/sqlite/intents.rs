@@ -24,6 +24,14 @@ const COLUMNS: &str = "i.n, i.id, i.version, i.last, i.state, i.at, i.expires_at
 /// A row whose first event is gone is found, and found broken.
 const FROM: &str = "FROM intents i LEFT JOIN events e ON e.seq = i.n";
 
+/// The same of a call that policy approved: what came of it is told by its latest event.
+const CALL_COLUMNS: &str = "c.n, c.id, c.last <> c.n, c.last, iif(c.last = c.n, 'executing', 'executed'), \
+                            coalesce(o.at, e.at), NULL, NULL, o.data ->> 'status', NULL, NULL, 0, NULL, NULL, 0, NULL, \
+                            o.data, e.at, e.data";
+
+const FROM_CALLS: &str = "FROM calls c LEFT JOIN events e ON e.seq = c.n \
+                          LEFT JOIN events o ON o.seq = c.last AND o.prev = c.n";
+
 /// Columns that depend on the state.
 pub(super) struct StateColumns<'a> {
     pub(super) expires_at: Option<i64>,
@@ -185,8 +193,13 @@ fn state(name: &str, at: Timestamp, row: &SqliteRow) -> Result<State, String> {
 
 pub(super) async fn by_id(conn: &mut SqliteConnection, id: IntentId) -> Result<Option<Stored>, StoreError> {
     let sql = format!("SELECT {COLUMNS}, b.body {FROM} LEFT JOIN bodies b ON b.n = i.n WHERE i.id = ?1");
+    let row = sqlx::query(AssertSqlSafe(sql)).bind(id.bytes().to_vec()).fetch_optional(&mut *conn).await;
+    if let Some(row) = row.map_err(unavailable)? {
+        return stored(&row, row.get(19)).map(Some);
+    }
+    let sql = format!("SELECT {CALL_COLUMNS} {FROM_CALLS} WHERE c.id = ?1");
     let row = sqlx::query(AssertSqlSafe(sql)).bind(id.bytes().to_vec()).fetch_optional(conn).await;
-    row.map_err(unavailable)?.map(|row| stored(&row, row.get(19))).transpose()
+    row.map_err(unavailable)?.map(|row| stored(&row, None)).transpose()
 }
 
 pub(super) async fn by_call(pool: &SqlitePool, call: &CallKey) -> Result<Option<Stored>, StoreError> {
@@ -201,11 +214,37 @@ pub(super) async fn page(pool: &SqlitePool, filter: &IntentFilter) -> Result<Pag
         Some(cursor) => cursor.parse().map_err(|_| StoreError::Broken(format!("a cursor {cursor:?}")))?,
         None => i64::MAX,
     };
+    // A call may move from the one to the other meanwhile: both are read as they stood at one time.
+    let mut tx = pool.begin().await.map_err(unavailable)?;
+    let mut items = Vec::new();
+    for sql in [in_intents(filter), in_calls(filter)].into_iter().flatten() {
+        let rows = sqlx::query(AssertSqlSafe(sql))
+            .bind(before)
+            .bind(filter.project.as_deref())
+            .bind(filter.action.as_deref())
+            .bind(filter.fingerprint.as_deref())
+            .bind(limit + 1)
+            .fetch_all(&mut *tx)
+            .await
+            .map_err(unavailable)?;
+        for row in &rows {
+            items.push(stored(row, None)?);
+        }
+    }
+    items.sort_by_key(|item| std::cmp::Reverse(item.row.n));
+    let more = items.len() > limit as usize;
+    items.truncate(limit as usize);
+    let next = items.last().filter(|_| more).map(|last| last.row.n.to_string());
+    Ok(Page { items, next })
+}
+
+/// The newest intents of a filter; `None`: it names no state.
+fn in_intents(filter: &IntentFilter) -> Option<String> {
     // With the condition of a small index word for word the planner sees that it holds them all.
     let chosen: Vec<&str> = STATES.into_iter().filter(|state| filter.states.iter().any(|one| one == state)).collect();
     let which = match (filter.states.is_empty(), chosen.is_empty()) {
         (true, _) => String::new(),
-        (false, true) => return Ok(Page { items: Vec::new(), next: None }),
+        (false, true) => return None,
         (false, false) => {
             let index = if chosen.iter().all(|state| ["pending", "approved", "executing"].contains(state)) {
                 "AND (i.state = 'pending' OR i.state = 'approved' OR i.state = 'executing')"
@@ -217,24 +256,26 @@ pub(super) async fn page(pool: &SqlitePool, filter: &IntentFilter) -> Result<Pag
             format!("{index} AND i.state IN ('{}')", chosen.join("', '"))
         }
     };
-    let sql = format!(
+    Some(format!(
         "SELECT {COLUMNS} {FROM} WHERE i.n < ?1 {which} AND (?2 IS NULL OR i.project = ?2) \
          AND (?3 IS NULL OR i.action = ?3) AND (?4 IS NULL OR i.fingerprint = ?4) ORDER BY i.n DESC LIMIT ?5"
-    );
-    let rows = sqlx::query(AssertSqlSafe(sql))
-        .bind(before)
-        .bind(filter.project.as_deref())
-        .bind(filter.action.as_deref())
-        .bind(filter.fingerprint.as_deref())
-        .bind(limit + 1)
-        .fetch_all(pool)
-        .await
-        .map_err(unavailable)?;
-    let mut items = rows.iter().map(|row| stored(row, None)).collect::<Result<Vec<_>, _>>()?;
-    let more = items.len() > limit as usize;
-    items.truncate(limit as usize);
-    let next = items.last().filter(|_| more).map(|last| last.row.n.to_string());
-    Ok(Page { items, next })
+    ))
+}
+
+/// The newest calls that policy approved of a filter; `None`: it names no state that they have.
+fn in_calls(filter: &IntentFilter) -> Option<String> {
+    let named = |state: &str| filter.states.is_empty() || filter.states.iter().any(|one| one == state);
+    let which = match (named("executing"), named("executed")) {
+        (true, true) => "",
+        (true, false) => "AND c.last = c.n AND c.n >= (SELECT min(settled) FROM boots)",
+        (false, true) => "AND c.last <> c.n",
+        (false, false) => return None,
+    };
+    Some(format!(
+        "SELECT {CALL_COLUMNS} {FROM_CALLS} JOIN labels l ON l.id = c.label WHERE c.n < ?1 {which} \
+         AND (?2 IS NULL OR l.project = ?2) AND (?3 IS NULL OR l.action = ?3) AND (?4 IS NULL OR l.fingerprint = ?4) \
+         ORDER BY c.n DESC LIMIT ?5"
+    ))
 }
 
 const STATES: [&str; 10] = [

@@ -23,8 +23,8 @@ pub(super) async fn some(conn: &mut SqliteConnection, before: Timestamp) -> Resu
         .map_err(unavailable)?;
     let rows = sqlx::query(
         "SELECT e.seq, e.kind, e.data, e.salt, e.subject,
-                i.state = 'pending' OR i.state = 'approved' OR i.state = 'executing'
-         FROM events e LEFT JOIN intents i ON i.n = e.seq WHERE e.seq >= ?1 AND e.at < ?2 ORDER BY e.seq LIMIT ?3",
+                coalesce(i.state = 'pending' OR i.state = 'approved' OR i.state = 'executing', c.last = c.n)
+         FROM events e LEFT JOIN intents i ON i.n = e.seq LEFT JOIN calls c ON c.n = e.seq WHERE e.seq >= ?1 AND e.at < ?2 ORDER BY e.seq LIMIT ?3",
     )
     .bind(from.unwrap_or(0))
     .bind(before.0)

@@ -6,9 +6,10 @@ use sqlx::{Connection as _, SqliteConnection};
 use super::unavailable;
 use crate::store::StoreError;
 
-const CHANGES: [&str; 2] = [
+const CHANGES: [&str; 3] = [
     include_str!("../../../migrations/sqlite/0001_intents.sql"),
     include_str!("../../../migrations/sqlite/0002_directory.sql"),
+    include_str!("../../../migrations/sqlite/0003_calls.sql"),
 ];
 
 /// Brings a store to the schema of this program.

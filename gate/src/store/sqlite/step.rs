@@ -4,7 +4,7 @@ use sqlx::{Connection as _, SqliteConnection};
 
 use super::audit::{self, Line};
 use super::intents::{self, StateColumns, outcome_column};
-use super::unavailable;
+use super::{calls, unavailable};
 use crate::approval::tally;
 use crate::clock::Timestamp;
 use crate::id::AgentId;
@@ -23,12 +23,17 @@ pub(super) async fn advance(
     if advance.version.is_some_and(|version| version != row.version) {
         return Err(StoreError::Stale);
     }
+    if !stored.people && matches!(stored.intent.state, State::Executing { .. }) {
+        calls::moved_on(&mut tx, row.n).await?;
+    }
     let (before, mut state, mut votes) = (row.version, stored.intent.state, stored.intent.approvals);
-    let mut outcome: Option<String> = sqlx::query_scalar("SELECT outcome FROM intents WHERE n = ?1")
-        .bind(row.n)
-        .fetch_one(&mut *tx)
-        .await
-        .map_err(unavailable)?;
+    let mut outcome: Option<String> =
+        sqlx::query_scalar::<_, Option<String>>("SELECT outcome FROM intents WHERE n = ?1")
+            .bind(row.n)
+            .fetch_optional(&mut *tx)
+            .await
+            .map_err(unavailable)?
+            .flatten();
     let (mut cleared, mut since) = (stored.cleared, stored.since);
     let (actor, subject) = (advance.by.to_string(), advance.id.to_string());
     if advance.what.iter().any(|what| matches!(what, What::Claimed { .. })) {

@@ -5,8 +5,8 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sqlx::sqlite::SqliteConnectOptions;
@@ -16,8 +16,9 @@ use tokio::time::Instant;
 
 use super::audit::{self, Line};
 use super::batch::{Batch, Batches, Conclusion, Written};
+use super::calls::OnTheirWay;
 use super::sync::Syncer;
-use super::{PATIENCE, directory, prune, schema, step, unavailable, wal};
+use super::{PATIENCE, calls, directory, prune, schema, step, unavailable, wal};
 use crate::audit::tree::Tree;
 use crate::clock::Timestamp;
 use crate::deed::{Actor, Deed};
@@ -67,6 +68,11 @@ pub(super) enum Job {
         before: Timestamp,
         reply: Reply<bool>,
     },
+    /// What processes that have gone were sending is moved to where it can be told that nobody knows.
+    Abandon {
+        gone: Vec<i64>,
+        reply: Reply<()>,
+    },
     /// Whether another process has written since the last time.
     Foreign {
         reply: Reply<bool>,
@@ -95,7 +101,8 @@ impl Writer {
         let mut conn = connect(&options).await?;
         schema::migrate(&mut conn).await?;
         let secret = schema::secret(&mut conn).await?;
-        let batches = Batches::open(&path)?;
+        let on_their_way = Arc::default();
+        let batches = Batches::open(&path, Arc::clone(&on_their_way))?;
         let (jobs, queue) = mpsc::unbounded_channel();
         let waiting = Arc::new(AtomicUsize::new(0));
         let syncer = Syncer::start(wal(&path));
@@ -104,6 +111,7 @@ impl Writer {
             options: options.create_if_missing(false),
             conn: Some(conn),
             batches: Some(batches),
+            on_their_way,
             path,
             secret,
             boot,
@@ -155,6 +163,8 @@ struct Desk {
     conn: Option<SqliteConnection>,
     /// For the rest; away while a batch is written.
     batches: Option<Batches>,
+    /// Outlives the connection that writes them.
+    on_their_way: Arc<Mutex<OnTheirWay>>,
     path: PathBuf,
     secret: [u8; 32],
     boot: i64,
@@ -405,6 +415,13 @@ impl Desk {
                 };
                 let _ = reply.send(self.believed(pruned));
             }
+            Job::Abandon { gone, reply } => {
+                let moved = match self.conn().await {
+                    Ok(conn) => calls::abandon(conn, &gone).await,
+                    Err(error) => Err(error),
+                };
+                let _ = reply.send(self.believed(moved));
+            }
             Job::Foreign { reply } => {
                 let foreign = self.foreign().await;
                 let _ = reply.send(foreign);
@@ -492,7 +509,7 @@ impl Desk {
             if schema::secret(&mut conn).await? != self.secret {
                 return Err(StoreError::Unavailable(format!("{} is another store now", self.path.display())));
             }
-            self.batches = Some(Batches::open(&self.path)?);
+            self.batches = Some(Batches::open(&self.path, self.on_their_way.clone())?);
             self.conn = Some(conn);
         }
         self.conn.as_mut().ok_or_else(closing)
