@@ -19,6 +19,7 @@ use crate::key::KeySecret;
 use crate::person::{Person, Session};
 use crate::refusals::Refusals;
 use crate::same_call::Namer;
+use crate::signs::States;
 use crate::store::{Store, StoreError};
 use crate::unmatched::Unmatched;
 
@@ -76,6 +77,7 @@ pub(crate) struct Inner {
     pub(crate) refusals: Refusals,
     pub(crate) proofs: proofs::Proofs,
     pub(crate) unmatched: Unmatched,
+    pub(crate) states: States,
     pub(crate) draining: AtomicBool,
 }
 
@@ -172,6 +174,7 @@ impl Gate {
             refusals: Refusals::default(),
             proofs: proofs::Proofs::default(),
             unmatched: Unmatched::default(),
+            states: States::default(),
             draining: AtomicBool::new(false),
         };
         Ok(Gate { inner: Arc::new(inner) })

@@ -29,6 +29,7 @@ pub mod refusals;
 pub mod release;
 mod same_call;
 mod shown;
+mod signs;
 pub mod store;
 pub mod unmatched;
 

@@ -151,7 +151,7 @@ impl Released {
             htm: request.head.method.clone(),
             target: request.target.clone(),
             content_digest: request.content_digest.clone(),
-            headers: permit::header_names(self.shown.headers.iter().map(|(name, value)| (name.as_str(), &**value))),
+            headers: permit::header_names(self.shown.headers(request)),
             headers_digest: self.shown.headers_digest.clone(),
             decision,
             policy: policy.clone(),

@@ -84,7 +84,7 @@ impl Namer {
 }
 
 fn asked(request: &Request) -> [String; 3] {
-    [request.head.method.clone(), request.target.clone(), content(request)]
+    [request.head.method.clone(), request.target.clone(), content(request).into_owned()]
 }
 
 /// Names and values of the headers that count, sorted by name.

@@ -4,6 +4,8 @@
 //! those that change from one try to the next ([`is_volatile`]) and those that the gate itself sets or
 //! takes off. Credentials are digested as they are and shown masked.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use rules::Request;
 use rules::request::Content;
@@ -43,7 +45,8 @@ const VOLATILE: [&str; 27] = [
 /// A request as an approval and a permit see it.
 #[derive(Debug, Clone)]
 pub(crate) struct Shown {
-    pub(crate) headers: Vec<(String, Bytes)>,
+    /// Where they stand among those of the request.
+    headers: Vec<usize>,
     pub(crate) headers_digest: String,
     /// Over method, target, content and headers: what an approval is bound to.
     pub(crate) digest: String,
@@ -58,35 +61,41 @@ impl Shown {
                 || upstream.headers_set.contains_key(name)
                 || upstream.headers_remove.iter().any(|glob| covers(glob, name))
         };
-        let headers: Vec<(String, Bytes)> = request
-            .head
-            .headers
-            .iter()
-            .filter(|(name, value)| !is_volatile(name, value, request) && !set_by_gate(name))
-            .cloned()
-            .collect();
-        let headers_digest = permit::headers_digest(headers.iter().map(|(name, value)| (name.as_str(), &**value)));
+        let is_shown = |(name, value): &(String, Bytes)| !is_volatile(name, value, request) && !set_by_gate(name);
+        let all = request.head.headers.iter().enumerate();
+        let headers: Vec<usize> = all.filter(|(_, header)| is_shown(header)).map(|(at, _)| at).collect();
+        let headers_digest = permit::headers_digest(at(&headers, request));
         let content = content(request);
         let (method, target) = (&request.head.method, &request.target);
         // None of the four can hold a line feed.
-        let digest = permit::content_digest(format!("{method}\n{target}\n{content}\n{headers_digest}").as_bytes());
+        let digest =
+            permit::content_digest([method, "\n", target, "\n", &content, "\n", &headers_digest].concat().as_bytes());
         Shown { headers, headers_digest, digest }
     }
 
-    /// For eyes: credentials masked, other bytes than text replaced.
-    pub(crate) fn masked(&self) -> Vec<(String, String)> {
-        let show = |(name, value): &(String, Bytes)| {
-            let text = if is_credential(name) { mask(value) } else { String::from_utf8_lossy(value).into_owned() };
-            (name.clone(), text)
-        };
-        self.headers.iter().map(show).collect()
+    /// The headers, of the request that this was made of.
+    pub(crate) fn headers<'a>(&self, request: &'a Request) -> impl Iterator<Item = (&'a str, &'a [u8])> {
+        at(&self.headers, request)
     }
+
+    /// The same for eyes: credentials masked, other bytes than text replaced.
+    pub(crate) fn masked(&self, request: &Request) -> Vec<(String, String)> {
+        let show = |(name, value): (&str, &[u8])| {
+            let text = if is_credential(name) { mask(value) } else { String::from_utf8_lossy(value).into_owned() };
+            (name.to_owned(), text)
+        };
+        self.headers(request).map(show).collect()
+    }
+}
+
+fn at<'a>(places: &[usize], request: &'a Request) -> impl Iterator<Item = (&'a str, &'a [u8])> {
+    places.iter().filter_map(|at| request.head.headers.get(*at)).map(|(name, value)| (name.as_str(), &**value))
 }
 
 /// What is asked, without what names the one try: of an MCP request its method, name, arguments and what else goes
 /// with them (answers to what the server asked back), not the message's id nor `_meta`; of anything else the digest
 /// of the body.
-pub(crate) fn content(request: &Request) -> String {
+pub(crate) fn content(request: &Request) -> Cow<'_, str> {
     match &request.content {
         Content::Mcp(message) if let (Some(method), Some(_)) = (&message.method, &message.id) => {
             let mut asked = match message.tool() {
@@ -101,9 +110,9 @@ pub(crate) fn content(request: &Request) -> String {
                     asked.push_str(&format!("\n{key:?}: {value}"));
                 }
             }
-            permit::content_digest(asked.as_bytes())
+            permit::content_digest(asked.as_bytes()).into()
         }
-        _ => request.content_digest.clone(),
+        _ => request.content_digest.as_str().into(),
     }
 }
 
@@ -192,7 +201,7 @@ upstreams: { tools: { url: 'http://127.0.0.1:9', at: /t, protocol: mcp, routes: 
 
     #[test]
     fn an_approval_is_bound_to_all_that_a_tool_is_given() {
-        let asked = content(&call(r#""id":1,"params":{"name":"pay","arguments":{"n":1}}"#));
+        let asked = content(&call(r#""id":1,"params":{"name":"pay","arguments":{"n":1}}"#)).into_owned();
         for same in [
             r#""id":2,"params":{"name":"pay","arguments":{"n":1}}"#,
             r#""id":1,"params":{"name":"pay","arguments":{"n":1},"_meta":{"progressToken":7}}"#,
@@ -211,13 +220,14 @@ upstreams: { tools: { url: 'http://127.0.0.1:9', at: /t, protocol: mcp, routes: 
 
     #[test]
     fn of_any_mcp_request_the_id_does_not_count() {
-        let read = |rest: &str| content(&message("resources/read", rest));
+        let read = |rest: &str| content(&message("resources/read", rest)).into_owned();
         let asked = read(r#""id":1,"params":{"uri":"file:///a"}"#);
         assert_eq!(read(r#""id":"b","params":{"uri":"file:///a","_meta":{"progressToken":7}}"#), asked);
         assert_ne!(read(r#""id":1,"params":{"uri":"file:///b"}"#), asked);
         assert_ne!(content(&message("resources/subscribe", r#""id":1,"params":{"uri":"file:///a"}"#)), asked);
         let prompt = |n: u8| {
-            content(&message("prompts/get", &format!(r#""id":1,"params":{{"name":"p","arguments":{{"n":"{n}"}}}}"#)))
+            let call = message("prompts/get", &format!(r#""id":1,"params":{{"name":"p","arguments":{{"n":"{n}"}}}}"#));
+            content(&call).into_owned()
         };
         assert_ne!(prompt(1), prompt(2));
     }

@@ -2,6 +2,7 @@
 //! is a [`Course`], which starts at the refusing end: only the walk can turn it into a pass, and no
 //! other phase sends anything without one.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -21,7 +22,6 @@ use crate::listen::Connection;
 use crate::mcp::parked::Parked;
 use crate::mcp::{HeldCalls, Sessions, Tools};
 use crate::pass::Passing;
-use crate::signs;
 use crate::upstream::Lines;
 use crate::upstream::dial::Dialer;
 use crate::walk::{self, Next, Waiting};
@@ -71,7 +71,11 @@ impl RequestIds {
     }
 
     pub(crate) fn next(&self) -> String {
-        format!("req_{}{:08x}", self.start, self.count.fetch_add(1, Ordering::Relaxed))
+        let mut text = String::with_capacity(48);
+        let count = self.count.fetch_add(1, Ordering::Relaxed);
+        // A String takes all that is written.
+        let _ = write!(text, "req_{}{count:08x}", self.start);
+        text
     }
 }
 
@@ -191,7 +195,7 @@ impl ProxyHttp for Gateway {
         if let Course::Pass(passing) = course {
             let status = session.response_written().map_or(0, |head| head.status.as_u16());
             let upstream = &*passing.line.name;
-            signs::call(&passing.line.name, if error.is_some() { "pass_failed" } else { "passed" });
+            passing.line.calls.ended(if error.is_some() { "pass_failed" } else { "passed" });
             tracing::info!(upstream, method = passing.head.method, status, request = passing.request_id, "passed");
         }
     }

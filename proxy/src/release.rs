@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use gate::release::Sent;
 use gate::{Approved, IntentId, Refusal, Released};
-use http::HeaderValue;
+use http::{HeaderName, HeaderValue};
 use rules::Request;
 use rules::request::BodyFraming;
 
@@ -22,6 +22,9 @@ use crate::upstream::answer::make_ours;
 use crate::upstream::dial::Connected;
 use crate::upstream::request::{self, From, Proof};
 use crate::walk::Asking;
+
+static REQUEST: HeaderName = HeaderName::from_static("holdshort-request");
+static INTENT: HeaderName = HeaderName::from_static("holdshort-intent");
 
 /// What sending needs besides the call.
 #[derive(Clone, Copy)]
@@ -189,9 +192,9 @@ async fn unknown(released: Released, call: &Request, why: &str) -> Stop {
 
 /// Ids that every answer carries.
 pub(crate) fn stamp(head: &mut pingora_http::ResponseHeader, request_id: &str, intent: Option<IntentId>) {
-    let stamped = head.insert_header("holdshort-request", request_id).is_ok()
+    let stamped = head.insert_header(REQUEST.clone(), request_id).is_ok()
         && intent.is_none_or(|intent| {
-            HeaderValue::try_from(intent.to_string()).is_ok_and(|id| head.insert_header("holdshort-intent", id).is_ok())
+            HeaderValue::try_from(intent.to_string()).is_ok_and(|id| head.insert_header(INTENT.clone(), id).is_ok())
         });
     debug_assert!(stamped, "ids are header values");
 }

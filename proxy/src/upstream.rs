@@ -23,6 +23,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
 use crate::ProxyError;
+use crate::signs::Calls;
 
 pub(crate) mod answer;
 pub(crate) mod dial;
@@ -37,6 +38,7 @@ const IDLE_FOR: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) struct Line {
     pub(crate) name: Arc<str>,
+    pub(crate) calls: Calls,
     /// The path in front of every target, without trailing slash.
     pub(crate) path: String,
     pub(crate) tls: bool,
@@ -122,8 +124,10 @@ impl Line {
             None => None,
             Some(path) => Some(authorities(&folder.join(path)).map_err(wrong)?),
         };
+        let name: Arc<str> = upstream.name.as_str().into();
         Ok(Line {
-            name: upstream.name.as_str().into(),
+            calls: Calls::of(name.clone()),
+            name,
             path: url.path.clone(),
             tls: url.tls,
             mcp: upstream.protocol == Protocol::Mcp,

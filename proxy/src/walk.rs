@@ -25,7 +25,6 @@ use crate::mcp::come_back::{self, ComeBack, For};
 use crate::pass::{self, Passing};
 use crate::patience::{self, Announced, Patience};
 use crate::release::{self, Way, stamp};
-use crate::signs;
 use crate::upstream::request::From;
 use crate::upstream::{Line, Snapshot};
 use crate::{body, identify, mcp, request_head};
@@ -49,7 +48,7 @@ pub(crate) enum Next {
 pub(crate) struct Asking {
     request_id: String,
     admin_url: String,
-    upstream: Option<Arc<str>>,
+    upstream: Option<Arc<Line>>,
     pub(crate) intent: Option<IntentId>,
     method: Option<String>,
     agent: Option<String>,
@@ -78,7 +77,7 @@ impl Asking {
                 400..500 => "answered_4xx",
                 _ => "answered_5xx",
             };
-            signs::call(upstream, outcome);
+            upstream.calls.ended(outcome);
         }
     }
 
@@ -88,7 +87,7 @@ impl Asking {
             at,
             request_id: self.request_id.clone(),
             agent: self.agent.clone(),
-            upstream: self.upstream.as_deref().map(str::to_owned),
+            upstream: self.upstream.as_ref().map(|upstream| upstream.name.to_string()),
             method: self.method.clone(),
             route: self.route.clone(),
             code: answer.code,
@@ -228,7 +227,7 @@ async fn ask(
     asking.agent = Some(agent.fingerprint.clone());
     let mounted = mounted.filter(|mounted| reaches(&agent, mounted)).ok_or(Stop::NoRoute)?;
     let line = snapshot.line(&mounted.upstream.config.name).ok_or(Stop::Unreachable)?.clone();
-    asking.upstream = Some(line.name.clone());
+    asking.upstream = Some(line.clone());
     if line.mcp {
         asking.mcp = mcp::Asked::by_head(&head);
         // It looks like one that nobody has.
@@ -481,7 +480,7 @@ async fn replay(caller: &mut Caller<'_>, asking: &Asking, stored: StoredAnswer) 
 async fn tell(gateway: &Gateway, session: &mut ServerSession, asking: &Asking, stop: &Stop) -> Result<(), BError> {
     let Some(answer) = Answer::to(stop, gateway.gate.now()) else { return Err(broken_off()) };
     if let Some(upstream) = &asking.upstream {
-        signs::call(upstream, answer.code);
+        upstream.calls.ended(answer.code);
     }
     if answer.intent.is_none() {
         gateway.gate.note_refused(asking.refused(&answer, gateway.gate.now()));

@@ -271,7 +271,7 @@ impl Gate {
 
     /// Counts a state and tells who watches.
     pub(crate) fn announce(&self, id: IntentId, project: &str, state: &'static str) {
-        metrics::counter!("holdshort_intents_total", "state" => state).increment(1);
+        self.inner.states.count(state);
         if self.inner.feed.receiver_count() > 0 {
             let _ = self.inner.feed.send(News::Intent { id, project: project.to_owned(), state });
         }
@@ -366,7 +366,7 @@ fn looked_at(call: &Call, decision: &Decision) -> Vec<Step> {
 fn facts<'a>(call: &'a Call, shown: &'a Shown, decision: &'a Decision, state: &State, whole: bool) -> Facts<'a> {
     let (agent, request, hit) = (&call.agent, &call.request, &call.hit);
     let content_type = request.head.header("content-type");
-    let masked = if whole { shown.masked() } else { Vec::new() };
+    let masked = if whole { shown.masked(request) } else { Vec::new() };
     let steps = if whole || decision.observed { looked_at(call, decision) } else { Vec::new() };
     Facts {
         enters: state.name().into(),
