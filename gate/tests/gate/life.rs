@@ -22,6 +22,7 @@ fn what() -> impl Strategy<Value = What> {
             comment: Some("fine".to_owned()),
             releases_at: START.plus(Duration::from_secs(delay)),
             expires_at: START.plus(Duration::from_secs(delay + within)),
+            how: None,
         }),
         Just(What::Claimed { digest: "d".to_owned() }),
         Just(What::Executed { status: 201, sent_at: START, took: 5, delivered: false, kept: false, excerpt: None }),
