@@ -106,6 +106,11 @@ pub enum Deed {
         password_hash: String,
         session: NewSession,
     },
+    /// Other files are in force: by their digest, with what was in force before, if anything was.
+    ChangeConfig {
+        before: Option<String>,
+        after: String,
+    },
     /// Of a person that exists; what strangers typed is not kept (people type passwords into the wrong field).
     SignInFailed {
         person: PersonId,
@@ -182,6 +187,7 @@ impl Deed {
             Deed::CloseSession { .. } => "session.closed",
             Deed::OfferLink { .. } => "link.offered",
             Deed::UseLink { .. } => "link.used",
+            Deed::ChangeConfig { .. } => "config.changed",
             Deed::SignInFailed { .. } => "sign_in.failed",
         }
     }
@@ -204,6 +210,7 @@ impl Deed {
             | Deed::UseLink { person, .. }
             | Deed::SignInFailed { person } => person.to_string(),
             Deed::CloseSession { id } => id.to_string(),
+            Deed::ChangeConfig { .. } => return None,
             Deed::OfferLink { person, .. } => return person.map(|person| person.to_string()),
         })
     }
@@ -246,6 +253,7 @@ impl Deed {
                 json!({ "person": person.to_string(), "session": session.facts() })
             }
             Deed::CloseSession { id } => json!({ "session": id.to_string() }),
+            Deed::ChangeConfig { before, after } => json!({ "before": before, "after": after }),
             Deed::OfferLink { person, expires_at, .. } => {
                 json!({ "person": person.map(|person| person.to_string()), "expires_at": expires_at.to_string() })
             }

@@ -10,7 +10,7 @@ use rules::Ruleset;
 use tokio::sync::broadcast;
 
 use crate::clock::{Clock, Timestamp};
-use crate::deed::Actor;
+use crate::deed::{Actor, Deed};
 use crate::directory::Directory;
 use crate::feed::News;
 use crate::id::KeyId;
@@ -221,9 +221,24 @@ impl Gate {
     pub async fn swap_rules(&self, rules: Arc<Ruleset>) -> Result<(), GateError> {
         // First what could refuse the new files: then the old rules stay.
         self.bring_files_in(rules.config()).await?;
+        self.note_config(&rules.config().digest).await?;
         self.inner.rules.store(rules);
         self.reload_directory().await?;
         let _ = self.inner.feed.send(News::Rules);
+        Ok(())
+    }
+
+    /// Writes into the log which configuration is in force, where it is not the one of before: also when it was
+    /// changed while no gate ran.
+    ///
+    /// # Errors
+    /// The store cannot record it.
+    pub async fn note_config(&self, digest: &str) -> Result<(), GateError> {
+        let before = self.inner.store.config_digest().await?;
+        if before.as_deref() != Some(digest) {
+            let deed = Deed::ChangeConfig { before, after: digest.to_owned() };
+            self.inner.store.record(deed, &Actor::Gate, self.now()).await?;
+        }
         Ok(())
     }
 

@@ -124,6 +124,9 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// Does a deed to the directory: its rows and its audit event, one fsynced transaction.
     async fn record(&self, deed: Deed, by: &Actor, at: Timestamp) -> Result<(), StoreError>;
 
+    /// The digest of the configuration that was in force last.
+    async fn config_digest(&self) -> Result<Option<String>, StoreError>;
+
     /// Everything the directory is made of.
     async fn directory(&self) -> Result<DirectoryRows, StoreError>;
 

@@ -163,6 +163,7 @@ fn fixed_settings(old: &Config, new: &Config) -> Vec<&'static str> {
         ("admin.tls", old.admin.tls == new.admin.tls),
         ("database", old.database == new.database),
         ("record", old.record == new.record),
+        ("audit.checkpoint", old.audit.checkpoint == new.audit.checkpoint),
         ("permit.algorithm", old.permit.algorithm == new.permit.algorithm),
         ("permit.keys", old.permit.keys == new.permit.keys),
         ("limits.head_timeout", old.limits.head_timeout == new.limits.head_timeout),

@@ -52,6 +52,10 @@ impl Running {
             .map_err(|error| exit::unavailable(format!("opening the store: {error}")))?
             .signing_checkpoints(audit::log_key(&configuration)?);
 
+        gate.note_config(&configuration.config().digest)
+            .await
+            .map_err(|error| exit::unavailable(format!("recording the configuration: {error}")))?;
+
         let mut proxy = Proxy::new(gate.clone(), configuration.folder.clone())
             .map_err(|error| exit::configuration(error.to_string()))?;
         proxy.bind().map_err(|error| exit::unavailable(error.to_string()))?;

@@ -139,6 +139,7 @@ async fn a_broken_file_keeps_the_old_rules_and_says_so_everywhere() {
             "gone.pem",
         ),
         (good.replace("sqlite:holdshort.db", "sqlite:other.db"), "database cannot change while the gate runs"),
+        (format!("audit: {{ checkpoint: other }}\n{good}"), "audit.checkpoint cannot change"),
         (
             format!("limits: {{ head_timeout: 3s }}\n{}", good.replace("proxy: { listen: 127", "proxy: { listen: 126")),
             "proxy.listen, limits.head_timeout cannot change",

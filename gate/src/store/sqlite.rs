@@ -116,6 +116,11 @@ impl Store for SqliteStore {
         directory::load(&mut tx).await
     }
 
+    async fn config_digest(&self) -> Result<Option<String>, StoreError> {
+        let mut conn = self.read.acquire().await.map_err(unavailable)?;
+        schema::config_digest(&mut conn).await
+    }
+
     async fn directory_version(&self) -> Result<i64, StoreError> {
         directory::version(&mut *self.read.acquire().await.map_err(unavailable)?).await
     }

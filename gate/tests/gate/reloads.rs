@@ -131,3 +131,26 @@ async fn a_call_is_decided_by_the_rules_that_matched_it() {
     released.executed(sent(true, None)).await;
     assert!(matches!(house.refused("GET /refunds/1").await, Refusal::BlockedByPolicy { .. }));
 }
+
+/// The log says which configuration was in force from when on, and what it was before.
+#[tokio::test]
+async fn a_change_of_the_configuration_is_in_the_log_once() {
+    let house = house().await;
+    let changes = async || -> Vec<serde_json::Value> {
+        let log = house.gate.audit(0, 1000).await.unwrap();
+        let changes = log.iter().filter(|entry| entry.kind == "config.changed");
+        changes.map(|entry| serde_json::from_str(&entry.data).unwrap()).collect()
+    };
+    let first = house.gate.rules().config().digest.clone();
+    house.gate.note_config(&first).await.unwrap();
+    house.gate.note_config(&first).await.unwrap();
+    let second = rules(&RULES.replace("no drops", "never drops"));
+    house.gate.swap_rules(second.clone()).await.unwrap();
+    house.gate.swap_rules(second.clone()).await.unwrap();
+    let (first, second) = (serde_json::json!(first), serde_json::json!(second.config().digest));
+    assert_ne!(first, second);
+    let told: Vec<_> =
+        changes().await.into_iter().map(|change| (change["before"].clone(), change["after"].clone())).collect();
+    assert_eq!(told, [(serde_json::Value::Null, first.clone()), (first, second)]);
+    house.verifies().await;
+}

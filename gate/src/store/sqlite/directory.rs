@@ -152,6 +152,16 @@ async fn run(conn: &mut SqliteConnection, deed: &Deed, at: Timestamp) -> Result<
             open_session(conn, *person, session, at).await?;
         }
         Deed::SignInFailed { person } => there_is(conn, *person).await?,
+        Deed::ChangeConfig { after, .. } => {
+            sqlx::query(
+                "INSERT INTO settings (name, value) VALUES ('config', CAST($1 AS BLOB))
+                 ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            )
+            .bind(after)
+            .execute(&mut *conn)
+            .await
+            .map_err(trouble)?;
+        }
     }
     if shows(deed) {
         sqlx::query("UPDATE directory_version SET version = version + 1").execute(&mut *conn).await.map_err(trouble)?;
@@ -163,7 +173,11 @@ async fn run(conn: &mut SqliteConnection, deed: &Deed, at: Timestamp) -> Result<
 fn shows(deed: &Deed) -> bool {
     !matches!(
         deed,
-        Deed::OpenSession { .. } | Deed::CloseSession { .. } | Deed::OfferLink { .. } | Deed::SignInFailed { .. }
+        Deed::OpenSession { .. }
+            | Deed::CloseSession { .. }
+            | Deed::OfferLink { .. }
+            | Deed::SignInFailed { .. }
+            | Deed::ChangeConfig { .. }
     )
 }
 

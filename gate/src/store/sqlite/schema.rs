@@ -28,6 +28,14 @@ pub(super) async fn migrate(conn: &mut SqliteConnection) -> Result<(), StoreErro
     tx.commit().await.map_err(unavailable)
 }
 
+/// The configuration that was in force last, by its digest.
+pub(super) async fn config_digest(conn: &mut SqliteConnection) -> Result<Option<String>, StoreError> {
+    sqlx::query_scalar("SELECT CAST(value AS TEXT) FROM settings WHERE name = 'config'")
+        .fetch_optional(conn)
+        .await
+        .map_err(unavailable)
+}
+
 /// The secret that calls are compared with. It also tells this store from another one in its place.
 pub(super) async fn secret(conn: &mut SqliteConnection) -> Result<[u8; 32], StoreError> {
     let mut fresh = [0_u8; 32];
