@@ -12,9 +12,11 @@ pub(crate) mod health;
 pub(crate) mod intents;
 pub(crate) mod keys;
 pub(crate) mod permits;
+pub(crate) mod policies;
 pub(crate) mod projects;
 pub(crate) mod refusals;
 pub(crate) mod runtime;
+pub(crate) mod stops;
 pub(crate) mod unmatched;
 pub(crate) mod users;
 
@@ -52,6 +54,11 @@ pub(crate) fn all() -> OpenApiRouter<App> {
         .routes(routes!(users::disable))
         .routes(routes!(users::enable))
         .routes(routes!(users::teams))
+        .routes(routes!(policies::list, policies::add))
+        .routes(routes!(policies::get, policies::change, policies::remove))
+        .routes(routes!(policies::namespace, policies::set_namespace, policies::remove_namespace))
+        .routes(routes!(stops::list, stops::stop))
+        .routes(routes!(stops::lift))
         .routes(routes!(audit::list))
         .routes(routes!(audit::export))
         .routes(routes!(audit::checkpoint))

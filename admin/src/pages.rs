@@ -12,6 +12,7 @@ pub(crate) mod calls;
 pub(crate) mod evidence;
 pub(crate) mod filters;
 pub(crate) mod people;
+pub(crate) mod rules;
 pub(crate) mod sign_in;
 pub(crate) mod unmatched;
 pub(crate) mod when;
@@ -39,6 +40,10 @@ pub(crate) fn routes() -> Router<App> {
         .route("/agents/{id}", post(agents::change))
         .route("/people", get(people::list).post(people::add))
         .route("/people/{id}", post(people::change))
+        .route("/rules", get(rules::list).post(rules::add))
+        .route("/rules/{id}", post(rules::remove))
+        .route("/rules/stops", post(rules::stop))
+        .route("/rules/stops/{id}", post(rules::lift))
         .route("/audit", get(audit::list))
         .route("/unmatched", get(unmatched::list))
         .route("/sign-in", get(sign_in::form).post(sign_in::enter))

@@ -5,6 +5,7 @@ pub(crate) mod agent;
 pub(crate) mod audit;
 pub(crate) mod intent;
 pub(crate) mod person;
+pub(crate) mod policy;
 pub(crate) mod refusal;
 pub(crate) mod unmatched;
 

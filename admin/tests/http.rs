@@ -14,6 +14,8 @@ mod declared;
 mod listening;
 #[path = "http/proofs.rs"]
 mod proofs;
+#[path = "http/rules.rs"]
+mod rules_kept;
 #[path = "http/serving.rs"]
 mod serving;
 #[path = "http/spoken.rs"]

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use crate::agent::AgentStatus;
 use crate::clock::Timestamp;
-use crate::id::{AgentId, KeyId, PersonId, SessionId};
+use crate::id::{AgentId, KeyId, PersonId, RuleId, SessionId};
+use crate::kept::RuleKind;
 use crate::key::{KeyHash, KeyKind};
 use crate::person::Role;
 
@@ -111,6 +112,21 @@ pub enum Deed {
         before: Option<String>,
         after: String,
     },
+    /// A policy, a namespace or a stop switch: a new one, or other words of the one with this id.
+    KeepRule {
+        id: RuleId,
+        kind: RuleKind,
+        name: String,
+        /// JSON.
+        data: String,
+        new: bool,
+        by: String,
+    },
+    DropRule {
+        id: RuleId,
+        kind: RuleKind,
+        name: String,
+    },
     /// Of a person that exists; what strangers typed is not kept (people type passwords into the wrong field).
     SignInFailed {
         person: PersonId,
@@ -188,6 +204,13 @@ impl Deed {
             Deed::OfferLink { .. } => "link.offered",
             Deed::UseLink { .. } => "link.used",
             Deed::ChangeConfig { .. } => "config.changed",
+            Deed::KeepRule { kind: RuleKind::Policy, new: true, .. } => "policy.added",
+            Deed::KeepRule { kind: RuleKind::Policy, .. } => "policy.changed",
+            Deed::KeepRule { kind: RuleKind::Namespace, .. } => "namespace.set",
+            Deed::KeepRule { kind: RuleKind::Stop, .. } => "stop.set",
+            Deed::DropRule { kind: RuleKind::Policy, .. } => "policy.removed",
+            Deed::DropRule { kind: RuleKind::Namespace, .. } => "namespace.removed",
+            Deed::DropRule { kind: RuleKind::Stop, .. } => "stop.lifted",
             Deed::SignInFailed { .. } => "sign_in.failed",
         }
     }
@@ -201,6 +224,7 @@ impl Deed {
             Deed::SetAgentStatus { agent, .. } => agent.to_string(),
             Deed::AddKey { key, .. } => key.id.to_string(),
             Deed::RevokeKey { id } => id.to_string(),
+            Deed::KeepRule { id, .. } | Deed::DropRule { id, .. } => id.to_string(),
             Deed::AddPerson { id, .. } => id.to_string(),
             Deed::SetPassword { person, .. }
             | Deed::SetRole { person, .. }
@@ -257,6 +281,14 @@ impl Deed {
             Deed::OfferLink { person, expires_at, .. } => {
                 json!({ "person": person.map(|person| person.to_string()), "expires_at": expires_at.to_string() })
             }
+            Deed::KeepRule { id, kind, name, data, .. } => json!({
+                "rule": id.to_string(),
+                "kind": kind.as_str(),
+                "name": name,
+                // Always JSON; were it none, the text says what it was.
+                "data": serde_json::from_str::<Value>(data).unwrap_or_else(|_| json!(data)),
+            }),
+            Deed::DropRule { id, kind, name } => json!({ "rule": id.to_string(), "kind": kind.as_str(), "name": name }),
             Deed::UseLink { person, first_admin, session, .. } => json!({
                 "person": person.to_string(),
                 "first_admin": first_admin.as_ref().map(|admin| json!({ "email": admin.email, "name": admin.name })),

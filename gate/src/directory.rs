@@ -18,6 +18,7 @@ use crate::agent::{Agent, AgentKey, AgentStatus, Principal, ProjectRecord};
 use crate::clock::Timestamp;
 use crate::deed::KeyOwner;
 use crate::id::{AgentId, PersonId};
+use crate::kept::KeptRule;
 use crate::key::KeyHash;
 use crate::person::{Person, Role, Token};
 
@@ -41,6 +42,7 @@ pub struct Directory {
     teams: BTreeMap<String, Vec<String>>,
     file_teams: BTreeSet<String>,
     last_seen: HashMap<Uuid, LastSeen>,
+    kept: Vec<KeptRule>,
 }
 
 #[derive(Debug)]
@@ -58,7 +60,7 @@ impl Directory {
     /// goes on being counted.
     #[must_use]
     pub fn build(rows: DirectoryRows, config: &Config, before: Option<&Directory>) -> Directory {
-        let mut made = Directory { version: rows.version, ..Directory::default() };
+        let mut made = Directory { version: rows.version, kept: rows.kept, ..Directory::default() };
         let keys = Keys::of(rows.keys);
         for row in rows.projects {
             let in_files = config.projects.iter().any(|project| project.name == row.name);
@@ -253,6 +255,12 @@ impl Directory {
     #[must_use]
     pub fn team_is_from_files(&self, team: &str) -> bool {
         self.file_teams.contains(team)
+    }
+
+    /// Rules of the store, in the order they were made.
+    #[must_use]
+    pub fn kept(&self) -> &[KeptRule] {
+        &self.kept
     }
 
     /// Whether somebody can manage the gate.

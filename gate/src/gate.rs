@@ -32,6 +32,7 @@ mod expiry;
 mod follow;
 pub(crate) mod holds;
 mod identify;
+mod kept;
 mod people;
 mod projects;
 mod proofs;
@@ -63,7 +64,10 @@ pub(crate) struct Inner {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) keys: ArcSwap<permit::KeyRing>,
+    /// The files' rules with those of the store beside them.
     pub(crate) rules: ArcSwap<Ruleset>,
+    /// The files' rules alone.
+    pub(crate) files: ArcSwap<Ruleset>,
     pub(crate) directory: ArcSwap<Directory>,
     pub(crate) feed: broadcast::Sender<News>,
     /// Who reads the directory again does it alone.
@@ -161,7 +165,8 @@ impl Gate {
             store,
             clock,
             keys: ArcSwap::from_pointee(keys),
-            rules: ArcSwap::new(rules),
+            rules: ArcSwap::new(Gate::with_kept(&rules, directory.kept())),
+            files: ArcSwap::new(rules),
             directory: ArcSwap::from_pointee(directory),
             feed: broadcast::Sender::new(1024),
             refreshing: tokio::sync::Mutex::default(),
@@ -222,7 +227,12 @@ impl Gate {
         // First what could refuse the new files: then the old rules stay.
         self.bring_files_in(rules.config()).await?;
         self.note_config(&rules.config().digest).await?;
-        self.inner.rules.store(rules);
+        {
+            // Not while the other half of it, what the store keeps, is being swapped in.
+            let _turn = self.inner.refreshing.lock().await;
+            self.inner.rules.store(Gate::with_kept(&rules, self.directory().kept()));
+            self.inner.files.store(rules);
+        }
         self.reload_directory().await?;
         let _ = self.inner.feed.send(News::Rules);
         Ok(())

@@ -137,3 +137,7 @@ id!(
     /// A browser's sign-in.
     SessionId, "ses_"
 );
+id!(
+    /// A policy, namespace or stop switch that the store keeps.
+    RuleId, "rul_"
+);

@@ -12,8 +12,8 @@ use http::header::{CONNECTION, EXPECT, UPGRADE};
 use pingora_core::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy};
 use pingora_error::{BError, Error, ErrorType};
 use pingora_http::{RequestHeader, ResponseHeader};
-use rules::Request;
 use rules::request::{BodyFraming, Head};
+use rules::{Request, Ruleset};
 
 use crate::answer::Stop;
 use crate::caller::Caller;
@@ -110,11 +110,14 @@ impl Passing {
     }
 }
 
-/// What an agent's status says to a call that is not decided.
+/// What an agent's status and the stop switches say to a call that is not decided.
 ///
 /// # Errors
-/// It may not call.
-pub(crate) fn status(agent: &Agent) -> Result<(), Stop> {
+/// It may not call, or nobody may.
+pub(crate) fn status(agent: &Agent, rules: &Ruleset, request: &Request) -> Result<(), Stop> {
+    if let Some(stop) = rules.keeps_from_passing(Some(&request.upstream.config.name), &agent.project) {
+        return Err(Refusal::Stopped { message: stop.message.clone() }.into());
+    }
     match agent.status {
         AgentStatus::Active => Ok(()),
         AgentStatus::Paused => Err(Refusal::AgentPaused { agent: agent.name.clone() }.into()),

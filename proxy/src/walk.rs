@@ -250,7 +250,7 @@ async fn ask(
                 Routed::NoRoute => return Err(Stop::NoRoute),
                 Routed::Action(_) | Routed::Protocol => return Err(Stop::Internal),
             };
-            pass::status(&agent)?;
+            pass::status(&agent, rules, &request)?;
             if !upgrade {
                 refuse_upgrade(&request.head)?;
             }
@@ -288,7 +288,7 @@ async fn ask(
     match routed {
         Routed::NoRoute => Err(Stop::NoRoute),
         Routed::Pass { upgrade, .. } => {
-            pass::status(&agent)?;
+            pass::status(&agent, rules, &request)?;
             if !upgrade {
                 refuse_upgrade(&request.head)?;
             }
@@ -299,7 +299,7 @@ async fn ask(
             Ok(Found::Over(Next::Answered))
         }
         Routed::Protocol => {
-            pass::status(&agent)?;
+            pass::status(&agent, rules, &request)?;
             refuse_upgrade(&request.head)?;
             gateway.held.note(agent.id, &request);
             if native {

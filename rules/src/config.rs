@@ -514,6 +514,8 @@ pub struct Policy {
     pub agent: Vec<String>,
     pub upstream: Vec<String>,
     pub project: Vec<String>,
+    /// Globs on `upstream/path` of a call, or on the parameter `path` of what is declared; not written in files.
+    pub paths: Vec<String>,
     pub source_type: Option<SourceType>,
     pub risk_tier: Option<RiskTier>,
     /// Least trust for which it holds.

@@ -66,6 +66,8 @@ pub enum Verdict {
 pub enum DenyReason {
     BlockedByPolicy,
     OutsideSchedule,
+    /// A stop switch is on.
+    Stopped,
 }
 
 /// What approval asks for, fixed when the intent is made.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::config::load::Findings;
 use crate::config::{self, Config, Protocol, RiskTier, Unmatched};
-use crate::decision::{Action, Caller, Decision, Step};
+use crate::decision::{Action, Caller, Decision, Risk, Step};
 use crate::request::{BodyFraming, Content, Head, Malformed, Request, graphql};
 
 mod again;
@@ -18,6 +18,7 @@ mod explain;
 mod glob;
 mod lint;
 mod mount;
+mod overlay;
 mod params;
 mod path;
 mod policy;
@@ -35,6 +36,7 @@ pub use explain::Explanation;
 pub(crate) use glob::Glob;
 pub use lint::check;
 pub use mount::Mounted;
+pub use overlay::{Overlay, Stop, StopMode, StopScope};
 pub use params::{ParamValue, Params};
 pub use trial::{End, Trial, Walk};
 
@@ -50,8 +52,11 @@ use view::View;
 pub struct Ruleset {
     config: Arc<Config>,
     upstreams: Vec<Arc<Upstream>>,
-    mounts: Mounts,
-    policies: Policies,
+    mounts: Arc<Mounts>,
+    policies: Arc<Policies>,
+    /// Policies that people added while the gate runs.
+    added: Option<Arc<Policies>>,
+    stops: Arc<[Stop]>,
 }
 
 /// One upstream with its routes compiled.
@@ -162,12 +167,12 @@ impl Ruleset {
                 Arc::new(Upstream { config: upstream.clone(), routes: Routes::compile(upstream, &mut problems) })
             })
             .collect();
-        let policies = Policies::compile(&config, &mut problems);
+        let policies = Arc::new(Policies::compile(&config.policies, &config, &mut problems));
         if !problems.list.is_empty() {
             return Err(Findings { list: problems.list, sources: Arc::default() });
         }
-        let mounts = Mounts::new(&upstreams);
-        Ok(Ruleset { config, upstreams, mounts, policies })
+        let mounts = Arc::new(Mounts::new(&upstreams));
+        Ok(Ruleset { config, upstreams, mounts, policies, added: None, stops: Arc::default() })
     }
 
     #[must_use]
@@ -253,7 +258,7 @@ impl Ruleset {
         let at = Timestamp::from_microsecond(at).unwrap_or(Timestamp::UNIX_EPOCH);
         let facts = Facts { params: &action.params, tier: action.risk_tier, request, caller, risk: &risk, at };
         let outcome = self.policies.decide(action, upstream, &facts, defects, &self.config.approval);
-        Decision {
+        let decision = Decision {
             verdict: outcome.verdict,
             policy: outcome.policy,
             trace: outcome.trace,
@@ -261,8 +266,14 @@ impl Ruleset {
             observed: !self.enforces(upstream, caller.enforce),
             recorded: outcome.recorded,
             blocked_from: outcome.blocked_from,
-            risk,
-        }
+            risk: Risk::default(),
+        };
+        let decision = if self.added.is_none() && self.stops.is_empty() {
+            decision
+        } else {
+            self.overlaid(decision, action, upstream, &facts, defects)
+        };
+        Decision { risk, ..decision }
     }
 }
 

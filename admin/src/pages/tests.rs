@@ -12,11 +12,13 @@ use super::call::CallPage;
 use super::calls::{HistoryPage, WaitingPage};
 use super::evidence::{EventShown, EvidencePage};
 use super::people::PeoplePage;
+use super::rules::RulesPage;
 use super::unmatched::UnmatchedPage;
 use crate::view::agent::AgentView;
 use crate::view::audit::AuditEntryView;
 use crate::view::intent::{ApprovalView, HeaderView, IntentView, OutcomeView, ResolvedView};
 use crate::view::person::{PersonView, TeamView};
+use crate::view::policy::{PolicyView, StopView};
 use crate::view::unmatched::UnmatchedView;
 
 const NOW: Timestamp = Timestamp(1_773_480_500_000_000);
@@ -185,6 +187,21 @@ fn text_in_any_field_stays_text() {
         wrong: Some(HOSTILE.into()),
     };
     is_harmless(&agents.render().unwrap());
+    let (mut policy, mut stop) = (PolicyView::sample(), StopView::sample());
+    (policy.name, policy.place) = (HOSTILE.into(), HOSTILE.into());
+    policy.policy =
+        [("when".to_owned(), Value::from(HOSTILE)), ("message".to_owned(), Value::from(HOSTILE))].into_iter().collect();
+    (stop.scope, stop.reason, stop.by) = (HOSTILE.into(), HOSTILE.into(), HOSTILE.into());
+    let rules = RulesPage {
+        frame: Frame::sample(),
+        now: NOW,
+        policies: vec![policy],
+        stops: vec![stop],
+        scopes: vec![HOSTILE.into()],
+        tightens: true,
+        wrong: Some(HOSTILE.into()),
+    };
+    is_harmless(&rules.render().unwrap());
     let mut person = PersonView::sample();
     (person.name, person.email, person.teams) = (HOSTILE.into(), HOSTILE.into(), vec![HOSTILE.into()]);
     let people = PeoplePage {

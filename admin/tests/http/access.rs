@@ -39,7 +39,7 @@ async fn the_table_of_who_may_do_what() {
             for caller in callers {
                 let caller = caller.map_or_else(|| w.nobody(), |key| w.with(key));
                 // A field that no body has: who gets 400 has passed the door.
-                let body = (method == Method::POST).then(|| json!({"no_such_field": 1}));
+                let body = matches!(method, Method::POST | Method::PUT).then(|| json!({"no_such_field": 1}));
                 let _ = write!(line, " {:>3}", caller.ask(method.clone(), &at, body).await.status.as_u16());
             }
             let _ = writeln!(table, "{line}");

@@ -109,10 +109,14 @@ pub(crate) async fn world() -> World {
 
 /// With more at the end of the configuration.
 pub(crate) async fn world_with(more: &str) -> World {
+    world_of(&format!("{RULES}{more}")).await
+}
+
+pub(crate) async fn world_of(rules: &str) -> World {
     let folder = tempfile::tempdir().unwrap();
     let clock = ManualClock::at(Timestamp(1_800_000_000_000_000));
     let store = SqliteStore::open(&folder.path().join("holdshort.db")).await.unwrap();
-    let source = Source { name: "holdshort.yaml".into(), text: format!("{RULES}{more}") };
+    let source = Source { name: "holdshort.yaml".into(), text: rules.to_owned() };
     let (config, _) = load(vec![source], &NoSecrets).unwrap_or_else(|findings| panic!("{findings:?}"));
     let rules = Arc::new(Ruleset::compile(Arc::new(config)).unwrap_or_else(|findings| panic!("{findings:?}")));
     let keys = permit::KeyRing::ephemeral(permit::Algorithm::EdDsa, 0).unwrap();
@@ -263,6 +267,14 @@ impl As<'_> {
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
         self.ask(Method::GET, path, None).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: Value) -> Answer {
+        self.ask(Method::PUT, path, Some(body)).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        self.ask(Method::DELETE, path, None).await
     }
 
     pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {

@@ -7,6 +7,7 @@ use crate::agent::AgentStatus;
 use crate::clock::Timestamp;
 use crate::deed::KeyOwner;
 use crate::id::{AgentId, KeyId, PersonId, SessionId};
+use crate::kept::KeptRule;
 use crate::key::KeyHash;
 use crate::person::Role;
 
@@ -21,6 +22,7 @@ pub struct DirectoryRows {
     pub keys: Vec<KeyRow>,
     pub people: Vec<PersonRow>,
     pub team_members: Vec<(String, PersonId)>,
+    pub kept: Vec<KeptRule>,
 }
 
 #[derive(Debug, Clone)]

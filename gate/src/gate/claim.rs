@@ -134,7 +134,11 @@ impl Gate {
         }
         // A rule that rejects now wins over people who approved before.
         if let Some((reason, message)) = rejected_now(&self.rules(), call, intent, now) {
-            return Err(self.deny_at_release(stored, reason, &message).await);
+            return Err(match reason {
+                // Nobody said no to it: it may be sent when the switch is off again, and expires otherwise.
+                DenyReason::Stopped => by_policy(reason, Some(id), &message),
+                _ => self.deny_at_release(stored, reason, &message).await,
+            });
         }
         let mut votes = intent.approvals.clone();
         if let Some(Unwritten { what, .. }) = verdict {

@@ -57,8 +57,17 @@ impl Gate {
         let rows = self.inner.store.directory().await?;
         let before = self.inner.directory.load_full();
         let directory = Directory::build(rows, self.rules().config(), Some(&before));
+        let changed = directory.kept() != before.kept();
+        if changed {
+            // From now on calls are decided by them: those that wait are looked at after that.
+            self.inner.rules.store(Gate::with_kept(&self.inner.files.load(), directory.kept()));
+        }
         self.inner.directory.store(Arc::new(directory));
         drop(turn);
+        if changed {
+            self.enforce_stops().await;
+            let _ = self.inner.feed.send(News::Rules);
+        }
         self.enforce_changes(&before).await;
         let _ = self.inner.feed.send(News::Directory);
         Ok(())

@@ -47,6 +47,7 @@ impl Gate {
                 return Err(refusal);
             }
             self.may_ask(&call.agent)?;
+            self.no_stop(&call)?;
         }
         Ok(submitted)
     }
@@ -90,6 +91,18 @@ impl Gate {
         self.status_allows(agent)
     }
 
+    /// A stop switch that was put on after this call was decided.
+    pub(crate) fn no_stop(&self, call: &Call) -> Result<(), Refusal> {
+        let now = self.inner.rules.load();
+        if Arc::ptr_eq(&now, &call.rules) {
+            return Ok(());
+        }
+        match now.refused(Some(&call.request.upstream.config.name), &call.agent.project) {
+            Some(stop) => Err(Refusal::Stopped { message: stop.message.clone() }),
+            None => Ok(()),
+        }
+    }
+
     pub(crate) fn status_allows(&self, agent: &Agent) -> Result<(), Refusal> {
         // A label of a project's key has no entry of its own.
         let status = self.inner.directory.load().agent(agent.id).map_or(agent.status, |agent| agent.status);
@@ -120,9 +133,9 @@ impl Gate {
             Ok(row) => {
                 self.entered(id, call, "executing");
                 // The agent may have been stopped while this was written.
-                if let Err(refusal) = self.status_allows(&call.agent) {
+                if let Err(refusal) = self.status_allows(&call.agent).and_then(|()| self.no_stop(call)) {
                     Released::new(self.clone(), row, call.clone(), shown, decided, (now, look))
-                        .failed("the agent was stopped")
+                        .failed("it was stopped")
                         .await;
                     return Err(refusal);
                 }
@@ -346,6 +359,7 @@ pub(crate) fn by_policy(reason: DenyReason, intent: Option<IntentId>, message: &
     match reason {
         DenyReason::BlockedByPolicy => Refusal::BlockedByPolicy { intent, message },
         DenyReason::OutsideSchedule => Refusal::OutsideSchedule { intent, message },
+        DenyReason::Stopped => Refusal::Stopped { message },
     }
 }
 

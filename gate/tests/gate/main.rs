@@ -7,6 +7,7 @@ mod declared;
 mod faults;
 mod harness;
 mod held;
+mod kept;
 mod life;
 mod policy;
 mod proofs;

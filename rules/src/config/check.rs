@@ -58,6 +58,29 @@ pub(super) fn check(
     (config, checker.findings)
 }
 
+/// Only the policies, with the names of a configuration that was checked before.
+pub(super) fn policies(
+    raw: raw::Config,
+    sources: &[Source],
+    known: Option<&Config>,
+) -> (Vec<super::Policy>, Vec<Finding>) {
+    let names = known.map_or_else(Names::default, |config| Names {
+        teams: Arc::new(config.teams.keys().cloned().collect()),
+        projects: Arc::new(config.projects.iter().map(|project| project.name.clone()).collect()),
+        agents: Arc::new(config.agents.keys().cloned().collect()),
+        upstreams: Arc::new(config.upstreams.keys().cloned().collect()),
+    });
+    let mut checker = Checker {
+        sources,
+        findings: Vec::new(),
+        unresolved: HashSet::new(),
+        names,
+        listeners: listeners::Listeners::default(),
+    };
+    let policies = checker.policies(raw.policies);
+    (policies, checker.findings)
+}
+
 impl Checker<'_> {
     fn config(&mut self, raw: raw::Config, digest: String) -> Config {
         let teams = self.teams(raw.teams);

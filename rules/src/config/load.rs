@@ -121,6 +121,32 @@ pub fn load(sources: Vec<Source>, secrets: &dyn Secrets) -> Result<(Config, Find
     }
 }
 
+/// Policies that stand outside the files: a JSON list of objects with the keys of `policies`. Secrets are not put in.
+///
+/// # Errors
+/// What is wrong with them. With `known` names of teams, upstreams and projects are compared with those of that
+/// configuration, as in files; without, they may be any.
+pub fn policies(text: &str, known: Option<&Config>) -> Result<Vec<super::Policy>, Findings> {
+    let sources = Arc::new(vec![Source { name: "policy".to_owned(), text: format!("{{\"policies\": {text}}}") }]);
+    let refused = |list| Err(Findings::sorted(list, sources.clone()));
+    let tree = match node::parse(0, "policy", &sources.first().map(|one| one.text.clone()).unwrap_or_default()) {
+        Ok(tree) => tree,
+        Err(fault) => return refused(vec![*fault]),
+    };
+    let mut faults = Vec::new();
+    let tree = merge::merge(tree.into_iter().collect(), &sources, &mut faults);
+    let reader = Reader::new(&sources);
+    let raw: Option<raw::Config> = reader.read(&tree);
+    faults.extend(reader.finish());
+    let Some(raw) = raw.filter(|_| faults.is_empty()) else { return refused(faults) };
+    let (policies, found) = check::policies(raw, &sources, known);
+    let wrong: Vec<Finding> = found
+        .into_iter()
+        .filter(|it| it.severity == Severity::Error && (known.is_some() || it.code != "unknown-name"))
+        .collect();
+    if wrong.is_empty() { Ok(policies) } else { refused(wrong) }
+}
+
 fn read(sources: &[Source], secrets: &dyn Secrets) -> (Option<Config>, Vec<Finding>) {
     let mut faults = Vec::new();
     let mut trees = Vec::new();

@@ -88,6 +88,17 @@ pub(super) struct Facts<'a> {
     pub(super) at: Timestamp,
 }
 
+impl Facts<'_> {
+    /// What a policy's `paths` are held against.
+    pub(super) fn path(&self, upstream: Option<&str>) -> Option<String> {
+        match (self.request, upstream, self.params.get("path")) {
+            (Some(request), Some(upstream), _) => Some([upstream, &request.path].concat()),
+            (None, _, Some(ParamValue::String(path))) => Some(path.trim_start_matches('/').to_owned()),
+            _ => None,
+        }
+    }
+}
+
 impl Condition {
     /// # Errors
     /// What is wrong with the expression, in a sentence.

@@ -15,7 +15,7 @@ use super::glob::Glob;
 use super::problem::Problems;
 use super::schedule::Schedule;
 use crate::config::{self, Outside, PolicyDecision, RiskTier};
-use crate::decision::{Action, Decision, DenyReason, Recorded, Step, Verdict};
+use crate::decision::{Action, Decision, DenyReason, Recorded, Requirement, Step, Verdict};
 
 mod shadow;
 
@@ -36,6 +36,7 @@ pub(super) struct Policy {
     agent: Vec<Glob>,
     upstream: Vec<Glob>,
     project: Vec<Glob>,
+    paths: Vec<Glob>,
     when: Option<Condition>,
     schedule: Option<Schedule>,
     demand: Demand,
@@ -87,9 +88,10 @@ enum Mark {
 }
 
 impl Policies {
-    pub(super) fn compile(config: &config::Config, problems: &mut Problems) -> Policies {
-        let mut ordered: Vec<(Order, Policy)> = Vec::with_capacity(config.policies.len());
-        for (place, policy) in config.policies.iter().enumerate() {
+    /// The policies of `list`, with the tiers of the configuration behind them.
+    pub(super) fn compile(list: &[config::Policy], config: &config::Config, problems: &mut Problems) -> Policies {
+        let mut ordered: Vec<(Order, Policy)> = Vec::with_capacity(list.len());
+        for (place, policy) in list.iter().enumerate() {
             let globs = |texts: &[String]| texts.iter().map(|text| Glob::compile(text)).collect();
             let when = policy.when.as_deref().map(|when| problems.take(&policy.place, Condition::compile(when)));
             let schedule = policy.schedule.as_ref().map(|times| problems.take(&policy.place, Schedule::compile(times)));
@@ -111,6 +113,7 @@ impl Policies {
                     agent: globs(&policy.agent),
                     upstream: globs(&policy.upstream),
                     project: globs(&policy.project),
+                    paths: globs(&policy.paths),
                     when,
                     schedule,
                     demand,
@@ -152,10 +155,41 @@ impl Policies {
         defects: &[String],
         times: &config::ApprovalTimes,
     ) -> Outcome {
-        let tier = self.tiers.get(&action.risk_tier);
-        let tier_demand = tier.map(|tier| &tier.demand);
-        let mut marks: Vec<(usize, Mark)> = Vec::new();
-        let mut recorded = Vec::new();
+        let (mut marks, mut recorded) = (Vec::new(), Vec::new());
+        if let Some(outcome) = self.first(action, upstream, facts, defects, times, (&mut marks, &mut recorded)) {
+            return outcome;
+        }
+        self.last(action, facts, defects, times, (marks, recorded))
+    }
+
+    /// What the policies say; `None`: none of them matches, and the tier is not asked.
+    pub(super) fn walk(
+        &self,
+        action: &Action,
+        upstream: Option<&str>,
+        facts: &Facts<'_>,
+        defects: &[String],
+        times: &config::ApprovalTimes,
+    ) -> Option<Outcome> {
+        self.first(action, upstream, facts, defects, times, (&mut Vec::new(), &mut Vec::new()))
+    }
+
+    /// What approval asks for where only the tier says so.
+    pub(super) fn by_tier(&self, action: &Action, times: &config::ApprovalTimes) -> Requirement {
+        Demand::merge([None, self.tiers.get(&action.risk_tier).map(|tier| &tier.demand)], action, times)
+    }
+
+    /// The first policy that matches.
+    fn first(
+        &self,
+        action: &Action,
+        upstream: Option<&str>,
+        facts: &Facts<'_>,
+        defects: &[String],
+        times: &config::ApprovalTimes,
+        (marks, recorded): (&mut Vec<(usize, Mark)>, &mut Vec<Recorded>),
+    ) -> Option<Outcome> {
+        let tier_demand = self.tiers.get(&action.risk_tier).map(|tier| &tier.demand);
         for at in self.index.find(&action.name) {
             let Some(policy) = self.list.get(at) else { continue };
             let (decision, failed) = match policy.ask(action, upstream, facts) {
@@ -189,14 +223,14 @@ impl Policies {
                 });
                 let verdict = Verdict::Deny { reason: DenyReason::OutsideSchedule, message };
                 let failed = without_value.then(name).flatten();
-                return Outcome {
+                return Some(Outcome {
                     verdict,
                     policy: name(),
-                    trace: self.trace(marks, false, facts),
-                    recorded,
+                    trace: self.trace(std::mem::take(marks), false, facts),
+                    recorded: std::mem::take(recorded),
                     blocked_from: None,
                     failed,
-                };
+                });
             }
             let decision = if decision == PolicyDecision::AutoApprove && !defects.is_empty() {
                 marks.push((at, Mark::Failed(defects.join("; "))));
@@ -218,15 +252,29 @@ impl Policies {
             };
             let brief = decision == PolicyDecision::AutoApprove;
             let failed = without_value.then(name).flatten();
-            return Outcome {
+            return Some(Outcome {
                 verdict,
                 policy: name(),
-                trace: self.trace(marks, brief, facts),
-                recorded,
+                trace: self.trace(std::mem::take(marks), brief, facts),
+                recorded: std::mem::take(recorded),
                 blocked_from,
                 failed,
-            };
+            });
         }
+        None
+    }
+
+    /// Nothing matched: the tier.
+    fn last(
+        &self,
+        action: &Action,
+        facts: &Facts<'_>,
+        defects: &[String],
+        times: &config::ApprovalTimes,
+        (marks, recorded): (Vec<(usize, Mark)>, Vec<Recorded>),
+    ) -> Outcome {
+        let tier = self.tiers.get(&action.risk_tier);
+        let tier_demand = tier.map(|tier| &tier.demand);
         let decision = tier.and_then(|tier| tier.config.decision).unwrap_or(PolicyDecision::RequireApproval);
         let approves = decision == PolicyDecision::AutoApprove;
         let decision = if approves && !defects.is_empty() { PolicyDecision::RequireApproval } else { decision };
@@ -387,6 +435,12 @@ impl Policy {
         }
         if !self.upstream.is_empty() && !upstream.is_some_and(|upstream| any(&self.upstream, upstream)) {
             return differs("upstream", upstream.unwrap_or("none"));
+        }
+        if !self.paths.is_empty() {
+            let path = facts.path(upstream);
+            if !path.as_deref().is_some_and(|path| any(&self.paths, path)) {
+                return differs("path", path.as_deref().unwrap_or("none"));
+            }
         }
         if self.config.source_type.is_some_and(|source| source != caller.source_type) {
             return differs("source_type", caller.source_type.as_str());

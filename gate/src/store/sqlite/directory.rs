@@ -151,6 +151,41 @@ async fn run(conn: &mut SqliteConnection, deed: &Deed, at: Timestamp) -> Result<
             end_sessions(conn, *person).await?;
             open_session(conn, *person, session, at).await?;
         }
+        Deed::KeepRule { id, kind, name, data, new: true, by } => {
+            sqlx::query(
+                "INSERT INTO kept_rules (id, kind, name, data, actor, created_at, changed_at)
+                 VALUES ($1, $2, $3, $4, $5, $6, $6)",
+            )
+            .bind(id.bytes().to_vec())
+            .bind(kind.as_str())
+            .bind(name)
+            .bind(data)
+            .bind(by)
+            .bind(at.0)
+            .execute(&mut *conn)
+            .await
+            .map_err(taken("one of this name"))?;
+        }
+        Deed::KeepRule { id, kind, name, data, by, .. } => {
+            one(sqlx::query(
+                "UPDATE kept_rules SET name = $3, data = $4, actor = $5, changed_at = $6 WHERE id = $1 AND kind = $2",
+            )
+            .bind(id.bytes().to_vec())
+            .bind(kind.as_str())
+            .bind(name)
+            .bind(data)
+            .bind(by)
+            .bind(at.0)
+            .execute(&mut *conn)
+            .await)?;
+        }
+        Deed::DropRule { id, kind, .. } => {
+            one(sqlx::query("DELETE FROM kept_rules WHERE id = $1 AND kind = $2")
+                .bind(id.bytes().to_vec())
+                .bind(kind.as_str())
+                .execute(&mut *conn)
+                .await)?;
+        }
         Deed::SignInFailed { person } => there_is(conn, *person).await?,
         Deed::ChangeConfig { after, .. } => {
             sqlx::query(

@@ -6,10 +6,11 @@ use sqlx::{Connection as _, SqliteConnection};
 use super::unavailable;
 use crate::store::StoreError;
 
-const CHANGES: [&str; 3] = [
+const CHANGES: [&str; 4] = [
     include_str!("../../../migrations/sqlite/0001_intents.sql"),
     include_str!("../../../migrations/sqlite/0002_directory.sql"),
     include_str!("../../../migrations/sqlite/0003_calls.sql"),
+    include_str!("../../../migrations/sqlite/0004_rules.sql"),
 ];
 
 /// Brings a store to the schema of this program.

@@ -89,6 +89,7 @@ impl Checker<'_> {
             agent: self.globs(texts(raw.agent)),
             upstream: self.globs(upstream),
             project: self.globs(project),
+            paths: Vec::new(),
             source_type: raw.source_type.and_then(|at| match at.value {
                 raw::AnySource::Any => None,
                 raw::AnySource::AiAgent => Some(SourceType::AiAgent),

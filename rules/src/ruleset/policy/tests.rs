@@ -37,6 +37,7 @@ fn word(decision: &Decision) -> String {
         Verdict::Require(_) => "require",
         Verdict::Deny { reason: DenyReason::BlockedByPolicy, .. } => "deny",
         Verdict::Deny { reason: DenyReason::OutsideSchedule, .. } => "outside",
+        Verdict::Deny { reason: DenyReason::Stopped, .. } => "stopped",
     };
     format!("{verdict} {}", decision.policy.as_deref().unwrap_or("-"))
 }

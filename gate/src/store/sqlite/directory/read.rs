@@ -11,7 +11,8 @@ use crate::agent::AgentStatus;
 use crate::clock::Timestamp;
 use crate::deed::KeyOwner;
 use crate::directory::rows::{AgentRow, DirectoryRows, KeyRow, PersonRow, ProjectRow, Seen};
-use crate::id::{AgentId, KeyId, PersonId, SessionId};
+use crate::id::{AgentId, KeyId, PersonId, RuleId, SessionId};
+use crate::kept::{KeptRule, RuleKind};
 use crate::key::KeyHash;
 use crate::person::{Link, Role, Session};
 use crate::store::StoreError;
@@ -51,7 +52,13 @@ pub(in crate::store::sqlite) async fn load(conn: &mut SqliteConnection) -> Resul
         Ok((row.try_get("team").map_err(broken)?, PersonId(id(row, "person")?)))
     })
     .await?;
-    Ok(DirectoryRows { version, projects, agents, keys, people, team_members })
+    let kept = all(
+        conn,
+        "SELECT id, kind, name, data, actor, created_at, changed_at FROM kept_rules ORDER BY created_at, id",
+        kept,
+    )
+    .await?;
+    Ok(DirectoryRows { version, projects, agents, keys, people, team_members, kept })
 }
 
 /// A person's argon2id hash, for checking what was typed.
@@ -205,6 +212,18 @@ fn person(row: &SqliteRow) -> Result<PersonRow, StoreError> {
         has_password: row.try_get("has_password").map_err(broken)?,
         created_at: Timestamp(row.try_get("created_at").map_err(broken)?),
         last_seen_at: maybe_time(row, "last_seen_at")?,
+    })
+}
+
+fn kept(row: &SqliteRow) -> Result<KeptRule, StoreError> {
+    Ok(KeptRule {
+        id: RuleId(id(row, "id")?),
+        kind: word(row, "kind", RuleKind::parse)?,
+        name: row.try_get("name").map_err(broken)?,
+        data: row.try_get("data").map_err(broken)?,
+        by: row.try_get("actor").map_err(broken)?,
+        created_at: Timestamp(row.try_get("created_at").map_err(broken)?),
+        changed_at: Timestamp(row.try_get("changed_at").map_err(broken)?),
     })
 }
 
