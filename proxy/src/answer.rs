@@ -10,6 +10,7 @@ use std::time::Duration;
 use gate::{IntentId, Refusal, Timestamp};
 use rules::Malformed;
 
+pub(crate) mod grpc;
 pub(crate) mod problem;
 
 /// Why a call ends without the upstream's answer.

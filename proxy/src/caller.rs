@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::pin;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -9,19 +10,54 @@ use pingora_core::protocols::http::ServerSession;
 use pingora_http::ResponseHeader;
 
 use crate::joining::Joining;
+use crate::walk::Stream;
 
 /// INVARIANT: the request's body has been read to its end, so that anything that still arrives is
 /// either the next request or the end of the connection.
 pub(crate) struct Caller<'a> {
-    session: &'a mut ServerSession,
+    side: Side<'a>,
     gone: bool,
     /// Trailers have ended the answer.
     ended: bool,
 }
 
+enum Side<'a> {
+    Connection(&'a mut ServerSession),
+    /// Its answer comes in a stream that is open beside; of the server's own answer only the status counts.
+    Stream(Arc<Stream>, Option<u16>),
+}
+
 impl<'a> Caller<'a> {
     pub(crate) fn new(session: &'a mut ServerSession) -> Caller<'a> {
-        Caller { session, gone: false, ended: false }
+        Caller { side: Side::Connection(session), gone: false, ended: false }
+    }
+
+    /// Whoever has sent a message, and reads this stream.
+    pub(crate) fn of_stream(stream: Arc<Stream>) -> Caller<'static> {
+        Caller { side: Side::Stream(stream, None), gone: false, ended: false }
+    }
+
+    /// The status with which the service refused a message of a stream's reader.
+    pub(crate) fn refused_with(&self) -> Option<u16> {
+        match &self.side {
+            Side::Stream(_, status) => status.filter(|status| !(200..300).contains(status)),
+            Side::Connection(_) => None,
+        }
+    }
+
+    fn session(&self) -> Option<&ServerSession> {
+        match &self.side {
+            Side::Connection(session) => Some(session),
+            Side::Stream(..) => None,
+        }
+    }
+
+    /// A sign of life while the call is held.
+    pub(crate) async fn sign(&mut self, event: Bytes) {
+        match &self.side {
+            Side::Connection(_) => self.body(event).await,
+            Side::Stream(stream, _) => self.gone |= !stream.tell(event).await,
+        }
     }
 
     pub(crate) fn is_gone(&self) -> bool {
@@ -31,7 +67,10 @@ impl<'a> Caller<'a> {
     /// Resolves when the caller hangs up.
     pub(crate) async fn hung_up(&mut self) {
         if !self.gone {
-            while self.session.read_body_or_idle(true).await.is_ok() {}
+            match &mut self.side {
+                Side::Connection(session) => while session.read_body_or_idle(true).await.is_ok() {},
+                Side::Stream(stream, _) => stream.ended().await,
+            }
             self.gone = true;
         }
     }
@@ -54,21 +93,25 @@ impl<'a> Caller<'a> {
 
     /// Writes the head of an answer with a body, framed as this connection needs it.
     pub(crate) async fn head(&mut self, mut head: Box<ResponseHeader>) {
-        let bare = matches!(head.status.as_u16(), 204 | 304) || self.session.req_header().method == http::Method::HEAD;
+        let session = match &mut self.side {
+            Side::Connection(session) => session,
+            Side::Stream(_, status) => return *status = Some(head.status.as_u16()),
+        };
+        let bare = matches!(head.status.as_u16(), 204 | 304) || session.req_header().method == http::Method::HEAD;
         // An upstream may have answered in another version.
-        if !self.session.is_http2() {
+        if !session.is_http2() {
             head.set_version(http::Version::HTTP_11);
         }
         if !bare
-            && !self.session.is_http2()
-            && self.session.req_header().version == http::Version::HTTP_11
+            && !session.is_http2()
+            && session.req_header().version == http::Version::HTTP_11
             && !head.headers.contains_key(http::header::CONTENT_LENGTH)
         {
             let chunked = http::HeaderValue::from_static("chunked");
             self.gone |= head.insert_header(http::header::TRANSFER_ENCODING, chunked).is_err();
         }
         if !self.gone {
-            self.gone = self.session.write_response_header(head).await.is_err();
+            self.gone = session.write_response_header(head).await.is_err();
         }
     }
 
@@ -83,46 +126,53 @@ impl<'a> Caller<'a> {
     }
 
     fn connection(&self) -> Option<&Joining> {
-        self.session.stream().and_then(Joining::of)
+        self.session()?.stream().and_then(Joining::of)
     }
 
     pub(crate) async fn body(&mut self, part: Bytes) {
-        if !self.gone && !part.is_empty() {
-            self.gone = self.session.write_response_body(part, false).await.is_err();
+        if let Side::Connection(session) = &mut self.side
+            && !self.gone
+            && !part.is_empty()
+        {
+            self.gone = session.write_response_body(part, false).await.is_err();
         }
     }
 
     /// What came after the body (gRPC's status), where this connection can carry it: over HTTP/2. The
     /// answer ends with it.
     pub(crate) async fn trailers(&mut self, mut trailers: HeaderMap) {
-        if self.gone || !self.session.is_http2() {
+        let Side::Connection(session) = &mut self.side else { return };
+        if self.gone || !session.is_http2() {
             return;
         }
         for name in trailers.keys().filter(|name| name.as_str().starts_with("holdshort-")).cloned().collect::<Vec<_>>()
         {
             trailers.remove(name);
         }
-        self.gone = self.session.write_response_trailers(trailers).await.is_err();
+        self.gone = session.write_response_trailers(trailers).await.is_err();
         self.ended = true;
     }
 
     /// The answer is whole. Says whether the caller got it all.
     pub(crate) async fn end(&mut self) -> bool {
-        if !self.gone && !self.ended {
-            self.gone = self.session.write_response_body(Bytes::new(), true).await.is_err();
+        if let Side::Connection(session) = &mut self.side
+            && !self.gone
+            && !self.ended
+        {
+            self.gone = session.write_response_body(Bytes::new(), true).await.is_err();
         }
         !self.gone
     }
 
     /// Head, body and end at once.
     pub(crate) async fn answer(&mut self, head: Box<ResponseHeader>, body: Bytes) -> bool {
-        let bare = self.session.req_header().method == http::Method::HEAD;
+        let bare = self.session().is_some_and(|session| session.req_header().method == http::Method::HEAD);
         self.start(head, if bare { Bytes::new() } else { body }).await;
         self.end().await
     }
 
     /// Whether the head of an answer has been written.
     pub(crate) fn told(&self) -> bool {
-        self.session.response_written().is_some_and(|head| !head.status.is_informational())
+        self.session().and_then(ServerSession::response_written).is_some_and(|head| !head.status.is_informational())
     }
 }

@@ -17,14 +17,15 @@ use pingora_error::{BError, Error, ErrorType, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::{FailToProxy, ProxyHttp, Session};
 
-use crate::answer::{Answer, Stop, problem};
+use crate::answer::{Answer, Stop, grpc, problem};
 use crate::listen::Connection;
+use crate::mcp::event_streams::EventStreams;
 use crate::mcp::parked::Parked;
 use crate::mcp::{HeldCalls, Sessions, Tools};
 use crate::pass::Passing;
 use crate::upstream::Lines;
 use crate::upstream::dial::Dialer;
-use crate::walk::{self, Next, Waiting};
+use crate::walk::{self, Job, Next, Waiting};
 
 /// Who takes nothing of a part of an answer for so long is gone.
 const TAKEN_WITHIN: Duration = Duration::from_secs(120);
@@ -38,6 +39,7 @@ pub(crate) struct Shared {
     pub(crate) held: Arc<HeldCalls>,
     pub(crate) tools: Arc<Tools>,
     pub(crate) parked: Parked<Box<Waiting>>,
+    pub(crate) streams: EventStreams<Job>,
     pub(crate) ids: RequestIds,
 }
 
@@ -233,6 +235,9 @@ async fn explain(gateway: &Gateway, session: &mut Session, error: &Error, course
     };
     let rules = gateway.gate.rules();
     let Some(answer) = Answer::to(&stop, gateway.gate.now()) else { return 0 };
+    if matches!(grpc::tell(session.as_mut(), &answer, &rules.config().admin.url, &id), Ok(true)) {
+        return answer.status;
+    }
     let Ok((head, body)) = problem::render(&answer, &rules.config().admin.url, &id) else { return 0 };
     session.set_keepalive(None);
     let bare = session.req_header().method == http::Method::HEAD;

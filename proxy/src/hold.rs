@@ -59,7 +59,7 @@ pub(crate) async fn wait(
             _ = sign.tick(), if progress.is_some() => {
                 if let Some(progress) = progress.as_deref_mut() {
                     let event = progress.next(&hold.waiting_for(), last.saturating_duration_since(Instant::now()));
-                    caller.body(event).await;
+                    caller.sign(event).await;
                 }
             }
         }

@@ -18,7 +18,8 @@ use crate::answer::problem::approval_url;
 use crate::answer::{Answer, Rpc};
 
 pub(crate) mod come_back;
-mod events;
+pub(crate) mod event_streams;
+pub(crate) mod events;
 mod held;
 mod listing;
 pub(crate) mod parked;
@@ -48,6 +49,8 @@ pub(crate) struct Asked {
     typed: bool,
     /// The client takes event streams.
     streams: bool,
+    /// It is sent as messages of HTTP+SSE are: the answer to it is read in a stream, and here nothing but the status.
+    posted: bool,
     progress_token: Option<Value>,
     client: Option<String>,
     /// It asks for the list of tools.
@@ -63,10 +66,16 @@ impl Asked {
             structured: true,
             typed: header(head, "mcp-protocol-version").is_some_and(|version| version >= TYPED_RESULTS_SINCE),
             streams: header(head, "accept").is_some_and(|accept| accept.contains("text/event-stream")),
+            posted: is_posted(head),
             progress_token: None,
             client: None,
             listing: None,
         })
+    }
+
+    /// Nothing but the status of an answer is read on the connection it came on.
+    pub(crate) fn is_posted(&self) -> bool {
+        self.posted
     }
 
     /// Takes note of the message itself.
@@ -102,10 +111,16 @@ impl Asked {
             structured: true,
             typed: false,
             streams: true,
+            posted: false,
             progress_token: None,
             client: None,
             listing: None,
         }
+    }
+
+    /// To a client that waits for an answer of the service which is none.
+    pub(crate) fn failed(&self, status: u16) -> Value {
+        rewriting::failed(&self.id, status)
     }
 
     pub(crate) fn id(&self) -> &Value {
@@ -194,6 +209,14 @@ impl Asked {
 
 fn header<'a>(head: &'a Head, name: &str) -> Option<&'a str> {
     head.header(name).and_then(|value| std::str::from_utf8(value).ok())
+}
+
+/// Servers of HTTP+SSE put the session into the address; clients of Streamable HTTP never do, and say what they take.
+fn is_posted(head: &Head) -> bool {
+    let query = head.query.as_deref().unwrap_or_default().to_ascii_lowercase();
+    let session = query.split('&').any(|pair| pair.starts_with("sessionid=") || pair.starts_with("session_id="));
+    let takes = header(head, "accept").unwrap_or_default();
+    session && !takes.contains("text/event-stream") && !takes.contains("application/json")
 }
 
 /// Only ids and tokens come here: strings and numbers.

@@ -4,7 +4,6 @@
 //! Where the body has not been read, pingora streams both ways natively ([`Passing`]). Where it had to
 //! be read to tell (MCP's handshake, a `pass` route beside others), the call is sent from here.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use gate::{Agent, AgentStatus, Refusal};
@@ -21,9 +20,9 @@ use crate::mcp;
 use crate::relay::{self, Gathered, Lost};
 use crate::release::{Way, stamp};
 use crate::upstream::Line;
-use crate::upstream::answer::make_ours;
+use crate::upstream::answer::{Mount, make_ours};
 use crate::upstream::request::{self, From};
-use crate::walk::Asking;
+use crate::walk::{Asking, Came, event_stream};
 
 /// A call that pingora streams.
 #[derive(Debug)]
@@ -32,8 +31,7 @@ pub(crate) struct Passing {
     pub(crate) head: Head,
     pub(crate) target: String,
     pub(crate) prefix: String,
-    pub(crate) client: Option<IpAddr>,
-    pub(crate) tls: bool,
+    pub(crate) came: Came,
     /// The call asks for an upgrade, and its route allows it.
     pub(crate) upgrade: bool,
     pub(crate) request_id: String,
@@ -43,14 +41,12 @@ pub(crate) struct Passing {
 impl Passing {
     /// # Errors
     /// The upstream cannot be found.
-    #[expect(clippy::too_many_arguments, reason = "each is one fact of the call")]
     pub(crate) async fn new(
         line: Arc<Line>,
         head: Head,
         target: String,
         prefix: String,
-        client: Option<IpAddr>,
-        tls: bool,
+        came: Came,
         upgrade: bool,
         request_id: String,
     ) -> Result<Passing, Stop> {
@@ -60,7 +56,7 @@ impl Passing {
         })?;
         let upgrade = upgrade && head.upgrade.is_some();
         let peer = peers.into_iter().next().ok_or(Stop::Unreachable)?;
-        Ok(Passing { line, head, target, prefix, client, tls, upgrade, request_id, peer })
+        Ok(Passing { line, head, target, prefix, came, upgrade, request_id, peer })
     }
 
     pub(crate) fn peer(&self) -> Box<HttpPeer> {
@@ -71,10 +67,15 @@ impl Passing {
         Box::new(peer)
     }
 
+    fn from(&self) -> From<'_> {
+        let Came { client, tls, direct } = self.came;
+        From { client, tls, direct, prefix: &self.prefix }
+    }
+
     /// Replaces what pingora would send by the canonical head.
     pub(crate) fn dress(&self, request: &mut RequestHeader) -> Result<(), BError> {
         let h2 = request.version == http::Version::HTTP_2;
-        let from = From { client: self.client, tls: self.tls, prefix: &self.prefix };
+        let from = self.from();
         let mut built = request::build(&self.line, &self.head, &self.target, self.head.body_framing, from, None)?;
         if self.head.version == rules::request::HttpVersion::Http2 && self.head.body_framing == BodyFraming::Open {
             // HTTP/2 does not say whether a body follows; pingora frames it when one does.
@@ -100,7 +101,7 @@ impl Passing {
             return Err(Error::explain(ErrorType::InvalidHTTPHeader, "101 that was not asked for").into_up());
         }
         let upgrade = if switching { head.headers.get(UPGRADE).cloned() } else { None };
-        make_ours(head, &self.line, &self.prefix)?;
+        make_ours(head, &self.line, &self.head, self.from())?;
         if let Some(protocol) = upgrade {
             head.insert_header(CONNECTION, "upgrade")?;
             head.insert_header(UPGRADE, protocol)?;
@@ -125,6 +126,12 @@ pub(crate) fn status(agent: &Agent, rules: &Ruleset, request: &Request) -> Resul
     }
 }
 
+/// What the answer of an MCP upstream may begin.
+pub(crate) enum Begins {
+    Session(mcp::Handshake),
+    Stream(Box<event_stream::Opening>),
+}
+
 /// Sends a call whose body has been read.
 ///
 /// # Errors
@@ -134,7 +141,7 @@ pub(crate) async fn send(
     caller: &mut Caller<'_>,
     asking: &mut Asking,
     call: &Request,
-    handshake: Option<mcp::Handshake>,
+    begins: Option<Begins>,
 ) -> Result<(), Stop> {
     let mut connected = way.gateway.dialer.pooled(way.line).await.map_err(|why| {
         tracing::warn!(upstream = %way.line.name, why, "cannot be reached");
@@ -153,13 +160,24 @@ pub(crate) async fn send(
         Err(Lost::Silent(_)) => return Err(Stop::NoAnswer),
         Err(Lost::Unasked) => return Err(Stop::BadAnswer { intent: None }),
     };
-    make_ours(&mut answer, way.line, way.from.prefix).map_err(|_| Stop::BadAnswer { intent: None })?;
-    if let Some(handshake) = handshake {
-        handshake.answered(&answer, &way.gateway.sessions);
-    }
+    make_ours(&mut answer, way.line, &call.head, way.from).map_err(|_| Stop::BadAnswer { intent: None })?;
+    let opening = match begins {
+        Some(Begins::Session(handshake)) => {
+            handshake.answered(&answer, &way.gateway.sessions);
+            None
+        }
+        Some(Begins::Stream(opening)) => Some(opening).filter(|_| event_stream::is_one(&answer)),
+        None => None,
+    };
     let mut gathered = Gathered::new(&answer, 0);
     stamp(&mut answer, asking.request_id(), None);
     asking.answered(answer.status.as_u16());
+    if let Some(opening) = opening {
+        let mount = Mount::of(way.line, &call.head, way.from);
+        event_stream::relay(way.gateway, *opening, (call, mount), answer, session, caller).await;
+        caller.end().await;
+        return Ok(());
+    }
     let whole = match asking.rewriting(call, &answer) {
         Some(rewriting) => mcp::relay(rewriting, answer, session, caller, &mut gathered).await,
         None => relay::answer(answer, session, caller, &mut gathered).await,

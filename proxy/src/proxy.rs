@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 
 use crate::gateway::{Gateway, RequestIds, Shared};
 use crate::listen::{self, Listener};
+use crate::mcp::event_streams::EventStreams;
 use crate::mcp::parked::Parked;
 use crate::mcp::{HeldCalls, Sessions};
 use crate::upstream::Lines;
@@ -70,6 +71,7 @@ impl Proxy {
             held,
             tools: Arc::default(),
             parked: Parked::default(),
+            streams: EventStreams::default(),
             ids,
         };
         Ok(Proxy { shared: Arc::new(shared), folder, listeners: Vec::new() })

@@ -135,7 +135,7 @@ async fn send(
             return Err(Stop::BadAnswer { intent: Some(intent) });
         }
     };
-    if make_ours(&mut answer, way.line, way.from.prefix).is_err() {
+    if make_ours(&mut answer, way.line, &call.head, way.from).is_err() {
         released.unknown("the head of the answer could not be read").await;
         return Err(Stop::BadAnswer { intent: Some(intent) });
     }

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use gate::unmatched::TOOL_CALL;
-use gate::{Agent, Call, IntentId, RefusedCall, StoredAnswer, Submitted, Timestamp, Unrouted};
+use gate::{Agent, Call, IntentId, KeySecret, Refusal, RefusedCall, StoredAnswer, Submitted, Timestamp, Unrouted};
 use ipnet::IpNet;
 use pingora_core::protocols::http::ServerSession;
 use pingora_error::{BError, Error, ErrorType};
@@ -18,10 +18,11 @@ use rules::request::{Content, Head};
 use rules::ruleset::{BodyNeed, Hit, Mounted, Routed};
 use rules::{Request, Ruleset};
 
-use crate::answer::{Answer, Rpc, Stop, problem};
+use crate::answer::{Answer, Rpc, Stop, grpc, problem};
 use crate::caller::Caller;
 use crate::gateway::Gateway;
 use crate::mcp::come_back::{self, ComeBack, For};
+use crate::mcp::event_streams::{EventStream, Whose};
 use crate::pass::{self, Passing};
 use crate::patience::{self, Announced, Patience};
 use crate::release::{self, Way, stamp};
@@ -29,10 +30,16 @@ use crate::upstream::request::From;
 use crate::upstream::{Line, Snapshot};
 use crate::{body, identify, mcp, request_head};
 
+pub(crate) mod event_stream;
 mod waiting;
 
 pub(crate) use waiting::Waiting;
 use waiting::{Kept, Legs};
+
+/// A call that is held for whoever reads a stream.
+pub(crate) type Job = (Box<Waiting>, Asking);
+/// In which the answers to messages come (HTTP+SSE).
+pub(crate) type Stream = EventStream<Job>;
 
 /// How a call goes on after the walk.
 #[derive(Debug)]
@@ -56,6 +63,8 @@ pub(crate) struct Asking {
     mcp: Option<mcp::Asked>,
     /// An event stream has been opened while the call was held.
     streaming: bool,
+    /// Where its answer is told, if not on this connection.
+    stream: Option<Arc<Stream>>,
 }
 
 impl Asking {
@@ -117,6 +126,7 @@ pub(crate) async fn walk(gateway: &Gateway, session: &mut ServerSession) -> Resu
         route: None,
         mcp: None,
         streaming: false,
+        stream: None,
     };
     match steps(gateway, &snapshot, session, &mut asking).await {
         Ok(next) => Ok(next),
@@ -145,7 +155,7 @@ async fn steps(
         Found::Asked(asked) => *asked,
     };
     let stored_response = snapshot.rules.config().limits.stored_response;
-    let from = From { client: came.client, tls: came.tls, prefix: &prefix };
+    let from = From { client: came.client, tls: came.tls, direct: came.direct, prefix: &prefix };
     let way = Way { gateway, line: &line, from, stored_response };
     let agent = call.agent.clone();
     let mut caller = Caller::new(session);
@@ -161,13 +171,21 @@ async fn steps(
     };
     match submitted {
         Submitted::Refused(refusal) => return Err(refusal.into()),
+        // What is kept is that the message was taken, not the answer.
+        Submitted::Replay(stored) if asking.stream.is_some() => {
+            return Err(Refusal::AlreadyExecuted { intent: stored.intent }.into());
+        }
         Submitted::Replay(stored) => replay(&mut caller, asking, stored).await?,
         Submitted::Released(released) => {
             Box::pin(release::at_once(&way, &mut caller, asking, released)).await?;
         }
         Submitted::Held(hold) => {
             asking.intent = Some(hold.intent());
-            let progress = open_stream(&mut caller, asking, hold.intent()).await?;
+            let stream = asking.stream.clone();
+            let progress = match &stream {
+                None => open_stream(&mut caller, asking, hold.intent()).await?,
+                Some(_) => None,
+            };
             let over_at = (legs.kept != Kept::No).then(|| gateway.gate.now().plus(legs.total));
             let waiting = Waiting {
                 hold,
@@ -181,7 +199,15 @@ async fn steps(
                 until: (arrived + legs.total, over_at),
                 parked: None,
             };
-            waiting::go_on(gateway, &mut caller, asking, Box::new(waiting), progress, arrived).await?;
+            let waiting = Box::new(waiting);
+            match stream {
+                None => waiting::go_on(gateway, &mut caller, asking, waiting, progress, arrived).await?,
+                Some(stream) => {
+                    let pending = waiting.hold.pending();
+                    stream.hold((waiting, asking.clone())).await.map_err(|()| pending)?;
+                    accepted(&mut caller, asking).await?;
+                }
+            }
         }
     }
     Ok(Next::Answered)
@@ -237,6 +263,17 @@ async fn ask(
         if let Some(polled) = waiting::polled(gateway, &agent, &line, &head) {
             return polled.map(|polled| Found::Polled(Box::new(polled)));
         }
+        if asking.mcp.is_some() {
+            match gateway.streams.find(&agent, &line.name, &mounted.path, head.query.as_deref()) {
+                Whose::Nobodys => {}
+                Whose::Own(stream) => asking.stream = Some(stream),
+                Whose::AnotherAgents => {
+                    // Told by the status: who sends here reads nothing else.
+                    asking.mcp = None;
+                    return Err(Stop::NoRoute);
+                }
+            }
+        }
     }
     let came = Came::of(session, &rules.config().proxy.trusted_proxies);
     head.client = came.client;
@@ -253,6 +290,16 @@ async fn ask(
             pass::status(&agent, rules, &request)?;
             if !upgrade {
                 refuse_upgrade(&request.head)?;
+            }
+            if line.mcp && !upgrade && may_be_old_stream(&request.head) {
+                let (gate, tools) = (gateway.gate.clone(), gateway.tools.clone());
+                let listing = mcp::Listing::new(gate, rules.clone(), agent.clone(), tools, &request);
+                let opening = Box::new(event_stream::Opening { agent, listing, key: key_in_path(session) });
+                let from = From { client: came.client, tls: came.tls, direct: came.direct, prefix: &mounted.prefix };
+                let way = Way { gateway, line: &line, from, stored_response: 0 };
+                let begins = Some(pass::Begins::Stream(opening));
+                Box::pin(pass::send(&way, &mut Caller::new(session), asking, &request, begins)).await?;
+                return Ok(Found::Over(Next::Answered));
             }
             return stream(line, request, mounted.prefix, came, upgrade, asking).await.map(Found::Over);
         }
@@ -283,7 +330,7 @@ async fn ask(
     }
     let routed = allowed(gateway, rules, &agent, &request, rules.route(&request)?);
     let stored_response = rules.config().limits.stored_response;
-    let from = From { client: came.client, tls: came.tls, prefix: &mounted.prefix };
+    let from = From { client: came.client, tls: came.tls, direct: came.direct, prefix: &mounted.prefix };
     let way = Way { gateway, line: &line, from, stored_response };
     match routed {
         Routed::NoRoute => Err(Stop::NoRoute),
@@ -305,7 +352,7 @@ async fn ask(
             if native {
                 return stream(line, request, mounted.prefix, came, false, asking).await.map(Found::Over);
             }
-            let handshake = mcp::Handshake::of(agent.id, &request);
+            let handshake = mcp::Handshake::of(agent.id, &request).map(pass::Begins::Session);
             Box::pin(pass::send(&way, &mut Caller::new(session), asking, &request, handshake)).await?;
             Ok(Found::Over(Next::Answered))
         }
@@ -321,11 +368,17 @@ async fn ask(
     }
 }
 
+/// What a proxy in front says. That it is said is enough: who claims it for no reason gets paths where it could
+/// have had whole links.
+const THROUGH_A_PROXY: [&str; 5] = ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"];
+
 /// Where a request came from.
 #[derive(Debug, Clone, Copy)]
-struct Came {
-    client: Option<IpAddr>,
-    tls: bool,
+pub(crate) struct Came {
+    pub(crate) client: Option<IpAddr>,
+    pub(crate) tls: bool,
+    /// Nobody says that it came through another proxy.
+    pub(crate) direct: bool,
 }
 
 impl Came {
@@ -335,6 +388,7 @@ impl Came {
         let said = || session.req_header().headers.get_all("x-forwarded-for").iter().map(http::HeaderValue::as_bytes);
         Came {
             client: peer.map(|peer| rules::request::client(peer.ip(), &said().collect::<Vec<_>>(), trusted)),
+            direct: !THROUGH_A_PROXY.iter().any(|name| session.req_header().headers.contains_key(*name)),
             tls: session.digest().is_some_and(|digest| digest.ssl_digest.is_some()),
         }
     }
@@ -370,6 +424,20 @@ fn refuse_upgrade(head: &Head) -> Result<(), Stop> {
     if head.upgrade.is_some() { Err(Stop::NoRoute) } else { Ok(()) }
 }
 
+/// A client of HTTP+SSE has no session when it opens its stream, and no head names one later.
+fn may_be_old_stream(head: &Head) -> bool {
+    let stream = b"text/event-stream";
+    let accepts = |accept: &Bytes| accept.windows(stream.len()).any(|part| part.eq_ignore_ascii_case(stream));
+    head.method == "GET" && head.header("accept").is_some_and(accepts) && head.header("mcp-session-id").is_none()
+}
+
+/// `/k/KEY`, where the key stands there: what the agent is told to send to must carry it again.
+fn key_in_path(session: &ServerSession) -> String {
+    let path = session.req_header().uri.path();
+    let key = path.strip_prefix("/k/").and_then(|rest| rest.split('/').next());
+    key.filter(|key| KeySecret::looks_like_ours(key)).map(|key| format!("/k/{key}")).unwrap_or_default()
+}
+
 async fn stream(
     line: Arc<Line>,
     request: Request,
@@ -380,7 +448,7 @@ async fn stream(
 ) -> Result<Next, Stop> {
     let Request { head, target, .. } = request;
     let id = asking.request_id.clone();
-    let passing = Passing::new(line, head, target, prefix, came.client, came.tls, upgrade, id).await?;
+    let passing = Passing::new(line, head, target, prefix, came, upgrade, id).await?;
     Ok(Next::Pass(Box::new(passing)))
 }
 
@@ -396,7 +464,7 @@ fn hold_for(
     let upstream: &Upstream = &request.upstream.config;
     let header = |name: &str| request.head.header(name).and_then(|value| std::str::from_utf8(value).ok());
     let remembered = asking.mcp.as_ref().and_then(|_| gateway.sessions.client(agent.id, &upstream.name, &request.head));
-    let streamed = asking.mcp.as_ref().is_some_and(mcp::Asked::streams);
+    let streamed = asking.stream.is_some() || asking.mcp.as_ref().is_some_and(mcp::Asked::streams);
     let announced = Announced {
         read_timeout: header("x-stainless-read-timeout"),
         language: header("x-stainless-lang"),
@@ -412,7 +480,9 @@ fn hold_for(
 
 /// How this client is kept when it will not wait any longer on its connection.
 fn kept(patience: &Patience, request: &Request, asking: &Asking) -> Kept {
-    let (Some(asked), Content::Mcp(message)) = (&asking.mcp, &request.content) else { return Kept::No };
+    let (Some(asked), Content::Mcp(message), None) = (&asking.mcp, &request.content, &asking.stream) else {
+        return Kept::No;
+    };
     let revision = request.head.header("mcp-protocol-version").map(|revision| &**revision);
     let may_ask_back = matches!(message.method.as_deref(), Some("tools/call" | "prompts/get" | "resources/read"));
     if asked.is_typed() && may_ask_back && patience.beyond.rounds {
@@ -429,6 +499,15 @@ fn refuse_state(asking: &mut Asking, what: &str, id: Option<Json>) -> Stop {
         asked.read_id(id);
     }
     come_back::refused(what, id).into()
+}
+
+/// The message was taken; what comes of it comes in the stream.
+async fn accepted(caller: &mut Caller<'_>, asking: &Asking) -> Result<(), Stop> {
+    let mut head = ResponseHeader::build_no_case(202, Some(4)).map_err(|_| Stop::Internal)?;
+    head.insert_header(http::header::CONTENT_LENGTH, 0).map_err(|_| Stop::Internal)?;
+    stamp(&mut head, &asking.request_id, asking.intent);
+    caller.answer(Box::new(head), Bytes::new()).await;
+    Ok(())
 }
 
 /// MCP clients that take a stream get one at once: it shows life, and the answer goes into it.
@@ -490,9 +569,27 @@ async fn tell(gateway: &Gateway, session: &mut ServerSession, asking: &Asking, s
         // Where the next request starts is not known for certain.
         session.set_keepalive(None);
     }
+    if !asking.streaming
+        && session.response_written().is_none()
+        && grpc::tell(session, &answer, &asking.admin_url, &asking.request_id)?
+    {
+        return Ok(());
+    }
     let mut caller = Caller::new(session);
     tracing::debug!(request = asking.request_id, code = answer.code, intent = ?answer.intent, "refused");
-    let message = asking.mcp.as_ref().and_then(|asked| asked.told(&answer, &asking.admin_url));
+    let mut message = asking.mcp.as_ref().and_then(|asked| asked.told(&answer, &asking.admin_url));
+    if let (Some(asked), Some(told)) = (&asking.mcp, &message)
+        && (asking.stream.is_some() || asked.is_posted())
+    {
+        if let Some(stream) = &asking.stream
+            && !asked.id().is_null()
+            && stream.tell(mcp::event(told)).await
+        {
+            return accepted(&mut caller, asking).await.map_err(|_| broken_off());
+        }
+        // A 2xx would promise that the answer comes in the stream.
+        message = None;
+    }
     if asking.streaming {
         let Some(message) = message else { return Err(broken_off()) };
         caller.body(mcp::event(&message)).await;

@@ -26,12 +26,18 @@ mod mcp_methods;
 mod mcp_polls;
 #[path = "calls/mcp_rounds.rs"]
 mod mcp_rounds;
+#[path = "calls/mcp_sse.rs"]
+mod mcp_sse;
 #[path = "calls/passes.rs"]
 mod passes;
 #[path = "calls/released.rs"]
 mod released;
 #[path = "calls/reloads.rs"]
 mod reloads;
+#[path = "calls/resends.rs"]
+mod resends;
+#[path = "calls/signed.rs"]
+mod signed;
 #[path = "calls/slow.rs"]
 mod slow;
 #[path = "calls/strict.rs"]

@@ -295,10 +295,11 @@ impl Upstream {
         self.routes.hides(path, tool)
     }
 
-    /// Where an MCP server listens: the mount itself, `/mcp` below it, and the paths that MCP routes
-    /// name. Only there is a message the handshake's, whatever a service answers on its other paths.
+    /// Where an MCP server listens: the mount itself, `/mcp` below it, where servers of HTTP+SSE have their stream and
+    /// their messages, and the paths that MCP routes name. Only there is a message the handshake's, whatever a service answers on its other paths.
     fn is_mcp_endpoint(&self, path: &str) -> bool {
-        matches!(path.strip_suffix('/').unwrap_or(path), "" | "/mcp") || self.routes.is_mcp_path(path)
+        matches!(path.strip_suffix('/').unwrap_or(path), "" | "/mcp" | "/sse" | "/message" | "/messages")
+            || self.routes.is_mcp_path(path)
     }
 
     /// The server's own stream of an MCP session, and its end: they carry no call.

@@ -2,14 +2,16 @@
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 
-const [modules, url, name, args] = process.argv.slice(2);
+const [modules, url, name, args, transport = "http"] = process.argv.slice(2);
 const require = createRequire(pathToFileURL(modules + "/"));
 const load = async (path) => import(pathToFileURL(require.resolve("@modelcontextprotocol/sdk/" + path)).href);
 const { Client } = await load("client/index.js");
 const { StreamableHTTPClientTransport } = await load("client/streamableHttp.js");
+const { SSEClientTransport } = await load("client/sse.js");
 
 const client = new Client({ name: "compat", version: "1.0.0" });
-await client.connect(new StreamableHTTPClientTransport(new URL(url)));
+const Transport = transport === "sse" ? SSEClientTransport : StreamableHTTPClientTransport;
+await client.connect(new Transport(new URL(url)));
 const { tools } = await client.listTools();
 console.log("tools", tools.map((tool) => tool.name).includes(name));
 const result = await client.callTool({ name, arguments: JSON.parse(args) });

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, StreamBody};
-use hyper::body::{Frame, Incoming};
+use hyper::body::{Body as _, Frame, Incoming};
 use hyper::{HeaderMap, Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::{TcpListener, TcpStream};
@@ -75,8 +75,11 @@ async fn call(gate: &Gate, key: &str, path: &str) -> JoinHandle<Got> {
     tokio::spawn(async move {
         let answer = sender.send_request(request).await.unwrap();
         let status = answer.status().as_u16();
+        // "Trailers-Only": the status stands in the head, and nothing follows.
+        let only = answer.headers().contains_key("grpc-status").then(|| answer.headers().clone());
+        assert_eq!(only.is_some(), answer.body().is_end_stream());
         let body = answer.into_body().collect().await.unwrap();
-        let trailers = body.trailers().cloned();
+        let trailers = only.or_else(|| body.trailers().cloned());
         (status, body.to_bytes(), trailers)
     })
 }
@@ -117,8 +120,21 @@ async fn unary_calls_pass_are_approved_by_policy_and_by_people_with_their_traile
     expect(&held.await.unwrap());
     gate.dana().sees(waiting.id(), "executed").await;
 
+    let denied = call(&gate, &agent.key, "/acme.Refunds/Issue").await;
+    gate.dana().next_pending().await.deny("not before the 1. of July: 50 %").await;
+    let (status, body, head) = denied.await.unwrap();
+    let head = head.expect("no status in the head");
+    // Nothing but a head: a client of gRPC reads status and message there, and no body.
+    assert_eq!((status, &body[..], head["grpc-status"].as_bytes()), (200, &b""[..], &b"7"[..]));
+    assert_eq!(head["content-type"], "application/grpc+proto");
+    let said = head["grpc-message"].to_str().unwrap();
+    assert!(said.starts_with("Not executed. dana") && said.contains("not before the 1. of July: 50 %25"), "{said}");
+    assert!(head.contains_key("holdshort-intent"));
+
     let refused = call(&gate, &agent.key, "/acme.Refunds/Delete").await.await.unwrap();
-    assert_eq!(refused.0, 403);
+    assert_eq!(refused.2.unwrap()["grpc-status"], "7");
+    let unknown = call(&gate, "nobody", "/acme.Refunds/Issue").await.await.unwrap();
+    assert_eq!(unknown.2.unwrap()["grpc-status"], "16");
     let seen = seen.lock().unwrap().clone();
     let paths: Vec<_> = seen.iter().map(|call| call.path.as_str()).collect();
     assert_eq!(paths, ["/acme.Refunds/List", "/acme.Refunds/Quote", "/acme.Refunds/Issue"]);

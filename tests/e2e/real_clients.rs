@@ -98,13 +98,12 @@ async fn boto3_deletes_a_bucket_when_a_person_approves_and_only_then() {
     gate.verify_audit().await;
 }
 
-#[tokio::test]
-async fn the_mcp_sdk_calls_a_tool_of_server_everything_when_a_person_approves() {
+/// server-everything, which speaks `transport`.
+async fn everything(transport: &str) -> (Child, SocketAddr) {
     let address = free_address();
-    let modules = tool("node_modules");
-    let _server = Command::new("node")
-        .arg(modules.join("@modelcontextprotocol/server-everything/dist/index.js"))
-        .arg("streamableHttp")
+    let server = Command::new("node")
+        .arg(tool("node_modules").join("@modelcontextprotocol/server-everything/dist/index.js"))
+        .arg(transport)
         .env("PORT", address.port().to_string())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -113,6 +112,51 @@ async fn the_mcp_sdk_calls_a_tool_of_server_everything_when_a_person_approves() 
         .spawn()
         .unwrap();
     listening(address, "server-everything").await;
+    (server, address)
+}
+
+#[tokio::test]
+async fn the_mcp_sdk_reads_of_approval_denial_and_policy_over_http_and_sse() {
+    let (_server, address) = everything("sse").await;
+    let gate = holdshort()
+        .before_url(&format!("http://127.0.0.1:{}", address.port()))
+        .upstream_with("protocol: mcp")
+        .route("match: { mcp: { tool: echo } }, risk_tier: high")
+        .route("action: structure, match: { mcp: { tool: get-structured-content } }, risk_tier: low")
+        .policy(
+            "name: no structure, action: structure, decision: auto_deny, message: 'Not executed: no weather today.'",
+        )
+        .run()
+        .await;
+    let agent = gate.agent("talker").await;
+    let url = format!("http://{}/k/{}/up/sse", gate.proxy, agent.key);
+    let call = |tool_name: &'static str, arguments: &'static str| {
+        let mut command = Command::new("node");
+        command.arg(client("call_tool.mjs")).arg(tool("node_modules")).arg(&url);
+        command.args([tool_name, arguments, "sse"]);
+        tokio::spawn(async move { output(&mut command).await })
+    };
+    let said = call("echo", r#"{"message":"hello"}"#);
+    gate.dana().next_pending().await.approve().await;
+    let said = said.await.unwrap();
+    assert!(said.contains("tools true") && said.contains("result") && said.contains("hello"), "{said}");
+
+    let denied = call("echo", r#"{"message":"goodbye"}"#);
+    gate.dana().next_pending().await.deny("not today").await;
+    let denied = denied.await.unwrap();
+    assert!(denied.contains("error") && denied.contains("not today"), "{denied}");
+
+    // The tool promises a structure of its results, and the SDK holds every one against it.
+    let blocked = call("get-structured-content", r#"{"location":"Chicago"}"#).await.unwrap();
+    assert!(blocked.contains("error") && blocked.contains("no weather today"), "{blocked}");
+    assert_eq!(gate.dana().intents("executed").await.len(), 1);
+    gate.verify_audit().await;
+}
+
+#[tokio::test]
+async fn the_mcp_sdk_calls_a_tool_of_server_everything_when_a_person_approves() {
+    let modules = tool("node_modules");
+    let (_server, address) = everything("streamableHttp").await;
     let gate = holdshort()
         .before_url(&format!("http://127.0.0.1:{}", address.port()))
         .upstream_with("protocol: mcp")

@@ -53,6 +53,13 @@ pub(crate) fn of(message: &[u8]) -> Bytes {
     event.freeze()
 }
 
+/// What one event is called; `None`: a message.
+pub(crate) fn name(event: &[u8]) -> Option<&[u8]> {
+    let lines = event.split(|byte| matches!(byte, b'\n' | b'\r'));
+    let name = lines.filter_map(|line| line.strip_prefix(b"event:")).next_back()?;
+    Some(name.strip_prefix(b" ").unwrap_or(name))
+}
+
 /// The data of one event; `None` where it has none.
 pub(crate) fn data(event: &[u8]) -> Option<Vec<u8>> {
     let mut data: Option<Vec<u8>> = None;

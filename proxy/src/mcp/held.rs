@@ -21,7 +21,7 @@ const CANCELLED: &str = "notifications/cancelled";
 struct Name {
     agent: AgentId,
     upstream: String,
-    session: Option<String>,
+    session: String,
     /// As JSON: `1` and `"1"` are two.
     id: String,
 }
@@ -77,7 +77,8 @@ impl HeldCalls {
 
 impl Name {
     fn new(agent: AgentId, call: &Request, id: &Value) -> Name {
-        let session = header(&call.head, SESSION).map(|session| session.trim().to_owned());
+        // Where the head names none it may stand in the address (HTTP+SSE).
+        let session = header(&call.head, SESSION).map_or(call.target.as_str(), str::trim).to_owned();
         Name { agent, upstream: call.upstream.config.name.clone(), session, id: id.to_string() }
     }
 }

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use gate::{Agent, Gate};
 use rules::request::mcp::Message;
 use rules::request::{Content, json::Json};
@@ -47,6 +48,20 @@ impl Listing {
     /// What cannot be read could name what is hidden.
     pub(super) fn hides(&self) -> bool {
         self.request.upstream.hides_tools()
+    }
+
+    /// An event of a stream in which lists come among others.
+    pub(crate) fn event(&self, event: Bytes, data: Option<&[u8]>) -> Bytes {
+        let Some(data) = data.filter(|data| !data.is_empty()) else { return event };
+        match serde_json::from_slice::<Value>(data) {
+            Ok(Value::Object(mut message)) => match self.change(&mut message) {
+                true => super::event(&Value::Object(message)),
+                false => event,
+            },
+            // What cannot be read could name what is hidden.
+            _ if self.hides() => Bytes::new(),
+            _ => event,
+        }
     }
 
     /// Changes a message, if it is such a list. Says whether it did.

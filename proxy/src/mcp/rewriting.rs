@@ -54,10 +54,7 @@ impl Rewriting {
     }
 
     fn failed(&self, status: u16) -> Value {
-        let message = format!(
-            "The call was sent; the service behind the gate answered with HTTP status {status} and no message."
-        );
-        json!({ "jsonrpc": "2.0", "id": self.wanted, "error": { "code": -32000, "message": message } })
+        failed(&self.wanted, status)
     }
 
     /// A whole body as the bytes for this caller.
@@ -98,6 +95,13 @@ impl Rewriting {
     fn rest(&self, splitter: Splitter) -> Bytes {
         if self.hides() { Bytes::new() } else { splitter.rest() }
     }
+}
+
+/// The service answered, and said nothing that is a message.
+pub(super) fn failed(id: &Value, status: u16) -> Value {
+    let message =
+        format!("The call was sent; the service behind the gate answered with HTTP status {status} and no message.");
+    json!({ "jsonrpc": "2.0", "id": id, "error": { "code": -32000, "message": message } })
 }
 
 fn is_answer(message: &serde_json::Map<String, Value>) -> bool {

@@ -6,7 +6,10 @@ use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_LOCATION, HeaderName, LIN
 use pingora_error::BError;
 use pingora_http::ResponseHeader;
 
+use rules::request::Head;
+
 use super::Line;
+use super::request::From;
 
 /// Headers of one connection (RFC 9110 section 7.6.1), and `alt-svc`, which would lead around the gate.
 const DROPPED: [&str; 9] = [
@@ -28,7 +31,7 @@ const OURS: [&str; 3] = ["holdshort-intent", "holdshort-request", "holdshort-rep
 ///
 /// # Errors
 /// A mapped value cannot stand in a head.
-pub(crate) fn make_ours(head: &mut ResponseHeader, line: &Line, prefix: &str) -> Result<(), BError> {
+pub(crate) fn make_ours(head: &mut ResponseHeader, line: &Line, asked: &Head, from: From<'_>) -> Result<(), BError> {
     let nominated: Vec<String> = head
         .headers
         .get_all(CONNECTION)
@@ -51,7 +54,7 @@ pub(crate) fn make_ours(head: &mut ResponseHeader, line: &Line, prefix: &str) ->
     if head.headers.contains_key(CONTENT_LENGTH) {
         one_length(head)?;
     }
-    map_links(head, line, prefix)
+    map_links(head, &Mount::of(line, asked, from))
 }
 
 /// Equal lengths that were sent twice become one.
@@ -64,18 +67,18 @@ fn one_length(head: &mut ResponseHeader) -> Result<(), BError> {
     Ok(())
 }
 
-fn map_links(head: &mut ResponseHeader, line: &Line, prefix: &str) -> Result<(), BError> {
+fn map_links(head: &mut ResponseHeader, mount: &Mount<'_>) -> Result<(), BError> {
     for name in [LOCATION, CONTENT_LOCATION] {
-        rewrite(head, &name, |value| link(value, line, prefix))?;
+        rewrite(head, &name, |value| mount.link(value))?;
     }
-    rewrite(head, &LINK, |value| in_brackets(value, line, prefix))?;
+    rewrite(head, &LINK, |value| in_brackets(value, mount))?;
     rewrite(head, &REFRESH, |value| {
         let (wait, rest) = value.split_once(';')?;
         let url = rest.trim_start().get(..4).filter(|start| start.eq_ignore_ascii_case("url="))?;
         let target = rest.trim_start().get(url.len()..)?;
-        Some(format!("{wait}; url={}", link(target, line, prefix)?))
+        Some(format!("{wait}; url={}", mount.link(target)?))
     })?;
-    rewrite(head, &SET_COOKIE, |value| Some(cookie(value, line, prefix)))
+    rewrite(head, &SET_COOKIE, |value| Some(cookie(value, mount.line, mount.prefix)))
 }
 
 /// Replaces the values of a header for which `map` knows another.
@@ -94,20 +97,82 @@ fn rewrite(head: &mut ResponseHeader, name: &HeaderName, map: impl Fn(&str) -> O
     Ok(())
 }
 
-/// A link of the upstream to itself, as a link below the mount. Links to elsewhere stay.
-fn link(target: &str, line: &Line, prefix: &str) -> Option<String> {
-    let path = match target.get(..line.origin.len()) {
-        Some(start) if start.eq_ignore_ascii_case(&line.origin) => target.get(line.origin.len()..)?,
-        _ => target,
-    };
-    if path.is_empty() {
-        return Some(format!("{prefix}/"));
+/// Where the agent finds what this upstream has.
+pub(crate) struct Mount<'a> {
+    line: &'a Line,
+    prefix: &'a str,
+    /// `Host` as the agent sent it.
+    host: &'a str,
+    tls: bool,
+    direct: bool,
+}
+
+impl<'a> Mount<'a> {
+    pub(crate) fn of(line: &'a Line, asked: &'a Head, from: From<'a>) -> Mount<'a> {
+        Mount { line, prefix: from.prefix, host: &asked.host, tls: from.tls, direct: from.direct }
     }
-    // `//host/x` is another host; anything else without a slash is relative to where the agent is.
-    if !path.starts_with('/') || path.starts_with("//") {
-        return None;
+
+    /// A link of the upstream to itself, as a link below the mount; `None`: it leads elsewhere and stays. What was
+    /// absolute stays so, because there are clients that take nothing else in `Link` and `Location`; behind another
+    /// proxy, whose scheme and name are not known here, it becomes a path.
+    pub(crate) fn link(&self, target: &str) -> Option<String> {
+        let (path, absolute) = match self.below_origin(target) {
+            Some(path) => (path, true),
+            None => (target, false),
+        };
+        // `//host/x` is another host; anything else without a slash is relative to where the agent is.
+        if !(path.starts_with('/') && !path.starts_with("//")
+            || absolute && (path.is_empty() || path.starts_with(['?', '#'])))
+        {
+            return None;
+        }
+        let origin = if absolute && self.direct {
+            format!("{}://{}", if self.tls { "https" } else { "http" }, self.host)
+        } else {
+            String::new()
+        };
+        if !path.starts_with('/') {
+            return Some(format!("{origin}{}/{path}", self.prefix));
+        }
+        Some(format!("{origin}{}{}", self.prefix, below(path, &self.line.path)))
     }
-    Some(format!("{prefix}{}", below(path, &line.path)))
+
+    /// What was taken off the path.
+    pub(crate) fn prefix(&self) -> &str {
+        self.prefix
+    }
+
+    /// The path below the mount, with its query, that a link in what stands at `at` leads to; `None`: it leads to
+    /// where the mount does not reach.
+    pub(crate) fn below(&self, target: &str, at: &str) -> Option<String> {
+        let path = self.below_origin(target).unwrap_or(target);
+        if path.is_empty() || path.contains(['#', '\\', '\r', '\n', ' ']) || path.starts_with("//") {
+            return None;
+        }
+        if path.starts_with('/') {
+            let rest = path.strip_prefix(&self.line.path)?;
+            return (rest.starts_with(['/', '?']))
+                .then(|| if rest.starts_with('/') { rest.to_owned() } else { format!("/{rest}") });
+        }
+        let scheme = path.split(['/', '?']).next().is_some_and(|first| first.contains(':'));
+        let folder = at.rsplit_once('/').map_or("", |(folder, _)| folder);
+        (!scheme && !path.starts_with(['?', '.'])).then(|| format!("{folder}/{path}"))
+    }
+
+    /// What stands behind the upstream's own origin, or behind the gate's where the upstream was told that one.
+    fn below_origin<'t>(&self, target: &'t str) -> Option<&'t str> {
+        let own = |origin: &str| match target.get(..origin.len()) {
+            Some(start) if start.eq_ignore_ascii_case(origin) => {
+                target.get(origin.len()..).filter(|rest| rest.is_empty() || rest.starts_with(['/', '?', '#']))
+            }
+            _ => None,
+        };
+        let told = || {
+            let scheme = if self.line.tls { "https" } else { "http" };
+            own(&format!("{scheme}://{}", self.host))
+        };
+        own(&self.line.origin).or_else(|| if self.line.preserve_host { told() } else { None })
+    }
 }
 
 /// The path without the one that stands in front of every target.
@@ -120,14 +185,14 @@ fn below<'a>(path: &'a str, front: &str) -> &'a str {
 }
 
 /// Every `<...>` of a `Link`.
-fn in_brackets(value: &str, line: &Line, prefix: &str) -> Option<String> {
-    let mut mapped = String::with_capacity(value.len() + prefix.len());
+fn in_brackets(value: &str, mount: &Mount<'_>) -> Option<String> {
+    let mut mapped = String::with_capacity(value.len() + mount.prefix.len());
     let mut rest = value;
     while let Some((before, after)) = rest.split_once('<') {
         let (target, behind) = after.split_once('>')?;
         mapped.push_str(before);
         mapped.push('<');
-        mapped.push_str(&link(target, line, prefix).unwrap_or_else(|| target.to_owned()));
+        mapped.push_str(&mount.link(target).unwrap_or_else(|| target.to_owned()));
         mapped.push('>');
         rest = behind;
     }

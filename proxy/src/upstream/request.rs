@@ -26,6 +26,8 @@ static FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefi
 pub(crate) struct From<'a> {
     pub(crate) client: Option<IpAddr>,
     pub(crate) tls: bool,
+    /// No other proxy stands between that could have said so: the agent uses this scheme and the `Host` it sent.
+    pub(crate) direct: bool,
     /// The mount that was taken off.
     pub(crate) prefix: &'a str,
 }

@@ -57,8 +57,12 @@ fn head(headers: &[(&str, &str)]) -> Head {
     }
 }
 
-const FROM: From<'static> =
-    From { client: Some(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST)), tls: true, prefix: "/payments" };
+const FROM: From<'static> = From {
+    client: Some(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST)),
+    tls: true,
+    direct: true,
+    prefix: "/payments",
+};
 
 #[test]
 fn the_upstream_request_is_built_from_the_canonical_one() {
@@ -134,7 +138,7 @@ fn answered(headers: &[(&'static str, &str)]) -> Vec<(String, String)> {
     for (name, value) in headers {
         head.append_header(*name, HeaderValue::from_str(value).unwrap()).unwrap();
     }
-    make_ours(&mut head, &line(), "/payments").unwrap();
+    make_ours(&mut head, &line(), &self::head(&[]), FROM).unwrap();
     head.headers.iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect()
 }
 
@@ -142,8 +146,18 @@ fn answered(headers: &[(&'static str, &str)]) -> Vec<(String, String)> {
 fn links_and_cookies_lead_back_to_the_mount() {
     for (name, value, mapped) in [
         ("location", "/api/v1/r/1", "/payments/v1/r/1"),
-        ("location", "http://pay.internal:9000/api/v1/r/1", "/payments/v1/r/1"),
-        ("location", "HTTP://PAY.internal:9000/api/v1", "/payments/v1"),
+        ("location", "http://pay.internal:9000/api/v1/r/1", "https://gate.example/payments/v1/r/1"),
+        ("location", "HTTP://PAY.internal:9000/api/v1", "https://gate.example/payments/v1"),
+        ("location", "http://pay.internal:9000", "https://gate.example/payments/"),
+        ("location", "http://pay.internal:9000?x=1", "https://gate.example/payments/?x=1"),
+        ("location", "http://pay.internal:90001/api/x", "http://pay.internal:90001/api/x"),
+        ("location", "http://pay.internal:9000@evil.example/", "http://pay.internal:9000@evil.example/"),
+        ("location", "http://gate.example/api/v1", "http://gate.example/api/v1"),
+        (
+            "link",
+            "<http://pay.internal:9000/api/v1?page=2>; rel=\"next\", </api/v1>; rel=first",
+            "<https://gate.example/payments/v1?page=2>; rel=\"next\", </payments/v1>; rel=first",
+        ),
         ("location", "/api", "/payments/"),
         ("location", "/apiary", "/payments/apiary"),
         ("location", "relative/1", "relative/1"),
@@ -162,6 +176,25 @@ fn links_and_cookies_lead_back_to_the_mount() {
     ] {
         assert_eq!(answered(&[(name, value)]), [(name.to_owned(), mapped.to_owned())], "{name}: {value}");
     }
+}
+
+#[test]
+fn behind_another_proxy_links_become_paths_and_a_preserved_host_is_known_again() {
+    let mapped = |line: &Line, from: From<'_>, target: &str| {
+        let mut answer = ResponseHeader::build_no_case(302, None).unwrap();
+        answer.append_header("location", target).unwrap();
+        make_ours(&mut answer, line, &head(&[]), from).unwrap();
+        answer.headers["location"].to_str().unwrap().to_owned()
+    };
+    let behind = From { direct: false, ..FROM };
+    assert_eq!(mapped(&line(), behind, "http://pay.internal:9000/api/v1"), "/payments/v1");
+    let mut told = line();
+    told.preserve_host = true;
+    assert_eq!(mapped(&told, FROM, "http://gate.example/api/v1"), "https://gate.example/payments/v1");
+    // A mount at a host name or a listener of its own has nothing to put in front.
+    let own = From { prefix: "", tls: false, ..FROM };
+    assert_eq!(mapped(&line(), own, "http://pay.internal:9000/api/v1"), "http://gate.example/v1");
+    assert_eq!(mapped(&line(), own, "http://pay.internal:9000/api"), "http://gate.example/");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use gate::{Agent, Hold};
+use gate::{Agent, Hold, Refusal};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use pingora_http::ResponseHeader;
 use rules::request::Head;
@@ -104,15 +104,18 @@ pub(super) async fn go_on(
     let again = !waiting.legs.bounded || last.saturating_duration_since(Instant::now()) > LEAST_LEG;
     match woken {
         // A call that was taken back gets no answer (MCP, "Cancellation"); HTTP needs one.
-        Ok(Woken::Cancelled(_)) if asking.streaming => {
+        Ok(Woken::Cancelled(_)) if asking.streaming || asking.stream.is_some() => {
             caller.end().await;
             Ok(())
         }
         Ok(Woken::Cancelled(pending)) => Err(pending.into()),
+        Ok(Woken::Answered(stored)) if asking.stream.is_some() => {
+            Err(Refusal::AlreadyExecuted { intent: stored.intent }.into())
+        }
         Ok(Woken::Answered(stored)) => replay(caller, asking, stored).await,
         Ok(Woken::Approved(approved)) => {
             let Waiting { line, came, prefix, stored_response, .. } = &*waiting;
-            let from = From { client: came.client, tls: came.tls, prefix };
+            let from = From { client: came.client, tls: came.tls, direct: came.direct, prefix };
             let way = Way { gateway, line, from, stored_response: *stored_response };
             Box::pin(release::after_approval(&way, caller, asking, approved)).await
         }

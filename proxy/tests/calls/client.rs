@@ -71,14 +71,19 @@ impl Client {
 
     /// Reads until `text` has come, and gives all there was.
     pub async fn until(&mut self, text: &str) -> String {
+        self.until_there_is(text, |so_far| so_far.contains(text)).await
+    }
+
+    /// Reads until what has come is enough, and gives all there was.
+    pub async fn until_there_is(&mut self, what: &str, enough: impl Fn(&str) -> bool) -> String {
         let read = async {
-            while !String::from_utf8_lossy(&self.buffer).contains(text) {
-                assert!(self.stream.read_buf(&mut self.buffer).await.unwrap() > 0, "it ended before {text:?}");
+            while !enough(&String::from_utf8_lossy(&self.buffer)) {
+                assert!(self.stream.read_buf(&mut self.buffer).await.unwrap() > 0, "it ended before {what:?}");
             }
         };
         let done = timeout(PATIENCE, read).await;
         let all = String::from_utf8_lossy(&self.buffer).into_owned();
-        assert!(done.is_ok(), "{text:?} did not come, but: {all}");
+        assert!(done.is_ok(), "{what:?} did not come, but: {all}");
         all
     }
 

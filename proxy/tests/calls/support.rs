@@ -172,6 +172,16 @@ impl House {
         tokio::time::timeout(Duration::from_secs(10), look).await.expect("no intent is pending")
     }
 
+    /// Waits until a connection waits for the intent.
+    pub async fn waits(&self, id: IntentId) {
+        let look = async {
+            while !self.gate.intent(id).await.unwrap().unwrap().caller.connected {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), look).await.expect("nobody waits for it");
+    }
+
     pub async fn approve(&self, id: IntentId) {
         self.verdict(id, Verdict::Approve, None).await;
     }
