@@ -18,6 +18,8 @@ use crate::store::StoreError;
 const TAIL: Duration = Duration::from_millis(250);
 /// Between two sweeps of kept answers and old details.
 const SWEEP: u32 = 240;
+/// How long a gate that stops tries to write down what came of its last calls.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(5);
 
 /// Runs until the gate is gone.
 pub(crate) async fn watch(gate: Weak<Inner>, mut seen: u64) {
@@ -158,9 +160,20 @@ impl Gate {
             self.inner.holds.tell(id, Signal::Refused(Refusal::Unavailable { intent: Some(id), why }));
         }
         self.inner.holds.empty().await;
-        // Best effort: what is left is written when the store closes.
-        let _ = self.inner.store.flush().await;
+        self.write_outcomes_down().await;
         let _ = self.write_down_seen().await;
+    }
+
+    /// Tries for a while; which calls' outcomes are lost then can be read in the log: they will be `unknown`.
+    async fn write_outcomes_down(&self) {
+        let until = tokio::time::Instant::now() + WRITTEN_WITHIN;
+        while let Err(error) = self.inner.store.flush().await {
+            if tokio::time::Instant::now() >= until {
+                tracing::error!(%error, "the store does not take what came of the last calls");
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     pub(crate) fn is_draining(&self) -> bool {

@@ -166,7 +166,8 @@ impl Store for SqliteStore {
     }
 
     async fn flush(&self) -> Result<(), StoreError> {
-        self.writer.ask(|reply| Job::Flush { reply }).await
+        // A batch may be waiting for a lock, and waits for it once more.
+        self.writer.ask_for(PATIENCE * 3, |reply| Job::Flush { reply }).await
     }
 
     async fn intent(&self, id: IntentId) -> Result<Option<Stored>, StoreError> {

@@ -135,6 +135,34 @@ async fn what_another_process_has_paused_is_not_claimed_before_this_one_has_hear
 }
 
 #[tokio::test]
+async fn what_came_of_the_last_calls_is_written_before_the_gate_has_stopped() {
+    let house = house().await;
+    let calls = (0..600).map(|n| {
+        let (gate, call) = (house.gate.clone(), house.call(&format!("GET /refunds/{n}")));
+        async move {
+            let gate::Submitted::Released(released) = gate.submit(call).await else { panic!() };
+            released
+        }
+    });
+    let released = futures::future::join_all(calls).await;
+    let ids: Vec<_> = released.iter().map(gate::Released::intent).collect();
+    let mut other = raw(&house.path).await;
+    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    for released in released {
+        released.executed(sent(true, None)).await;
+    }
+    let unlock = async {
+        tokio::task::yield_now().await;
+        sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
+    };
+    tokio::join!(house.gate.drain(), unlock);
+    for id in ids {
+        assert_eq!(house.state(id).await.name(), "executed", "{id}");
+    }
+    house.verifies().await;
+}
+
+#[tokio::test]
 async fn while_the_store_is_locked_nothing_is_released_rejects_stay_and_it_recovers() {
     let house = house().await;
     let dana = house.approver("dana").await;

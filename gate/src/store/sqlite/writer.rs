@@ -130,13 +130,22 @@ impl Writer {
 
     /// Hands a job in and waits for its answer, at most as long as a caller may be kept.
     pub(super) async fn ask<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, StoreError> {
+        self.ask_for(PATIENCE + Duration::from_millis(500), job).await
+    }
+
+    /// The same for one who can be kept for so long.
+    pub(super) async fn ask_for<T>(
+        &self,
+        patience: Duration,
+        job: impl FnOnce(Reply<T>) -> Job,
+    ) -> Result<T, StoreError> {
         if self.waiting.load(Ordering::Relaxed) > DEPTH {
             return Err(StoreError::Unavailable("too much waits to be written".to_owned()));
         }
         let (reply, mut answer) = oneshot::channel();
         self.waiting.fetch_add(1, Ordering::Relaxed);
         self.jobs.send(job(reply)).map_err(|_| closing())?;
-        match tokio::time::timeout(PATIENCE + Duration::from_millis(500), &mut answer).await {
+        match tokio::time::timeout(patience, &mut answer).await {
             Ok(Ok(done)) => done,
             Ok(Err(_)) => Err(closing()),
             Err(_) => {
@@ -204,12 +213,18 @@ impl Desk {
             if !entries.is_empty() || due || closed || flush || self.lazy.len() >= BATCH {
                 self.batch(&mut entries).await;
             }
+            if flush || closed {
+                self.write_all_outcomes().await;
+            }
             for job in others.drain(..) {
                 self.one(job).await;
             }
             if closed {
                 break;
             }
+        }
+        if !self.lazy.is_empty() {
+            tracing::error!("the store closes: {}", self.unwritten());
         }
         if let Some(conn) = self.conn.take() {
             let _ = conn.close().await;
@@ -293,6 +308,21 @@ impl Desk {
         }
         self.due = Instant::now() + LINGER;
         metrics::histogram!("holdshort_store_batch_seconds").record(started.elapsed().as_secs_f64());
+    }
+
+    /// More than a batch takes, as long as the store takes any.
+    async fn write_all_outcomes(&mut self) {
+        let mut before = usize::MAX;
+        while !self.lazy.is_empty() && self.lazy.len() < before {
+            before = self.lazy.len();
+            self.batch(&mut Vec::new()).await;
+        }
+    }
+
+    /// Outcomes that are known here and nowhere else.
+    fn unwritten(&self) -> String {
+        let ids: Vec<String> = self.lazy.iter().map(|conclusion| conclusion.row.id.to_string()).collect();
+        format!("{} outcomes are not written: {}", ids.len(), ids.join(" "))
     }
 
     /// On a thread where it may wait for the disk.
@@ -435,9 +465,8 @@ impl Desk {
                 self.synced(tree, reply);
             }
             Job::Flush { reply } => {
-                let left = self.lazy.len();
-                let flushed = StoreError::Unavailable(format!("{left} outcomes are not written yet"));
-                let _ = reply.send(if left == 0 { Ok(()) } else { Err(flushed) });
+                let flushed = self.lazy.is_empty();
+                let _ = reply.send(if flushed { Ok(()) } else { Err(StoreError::Unavailable(self.unwritten())) });
             }
             Job::Conclude(conclusion) => self.later(conclusion),
         }

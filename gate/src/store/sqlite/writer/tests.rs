@@ -48,3 +48,19 @@ async fn only_what_another_process_wrote_is_foreign() {
     assert!(here.foreign().await.unwrap(), "after ours");
     assert!(!here.foreign().await.unwrap());
 }
+
+/// Whoever stops the gate can tell which outcomes nobody will know.
+#[tokio::test]
+async fn outcomes_that_the_store_does_not_take_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("holdshort.db");
+    let store = SqliteStore::open(&path).await.unwrap();
+    let row = store.enter(entry()).await.unwrap();
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    store.conclude(row, Event { at: NOW, what: What::Failed { why: "x".to_owned() } });
+    let error = store.flush().await.unwrap_err().to_string();
+    assert!(error.contains(&format!("1 outcomes are not written: {}", row.id)), "{error}");
+    other.execute_batch("ROLLBACK").unwrap();
+    store.flush().await.unwrap();
+}
