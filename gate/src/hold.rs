@@ -14,7 +14,7 @@ use crate::id::IntentId;
 use crate::intent::{State, What};
 use crate::refusal::Refusal;
 use crate::release::Released;
-use crate::store::{Row, StoreError};
+use crate::store::{Row, StoreError, Stored};
 
 /// A place in the waiting line. Armed before the record is visible, so that no verdict is missed.
 /// Dropping it tells everybody that the caller is gone; the intent lives on.
@@ -62,7 +62,8 @@ pub(crate) struct Offer {
 pub(crate) struct Unwritten {
     pub(crate) what: What,
     pub(crate) by: Actor,
-    pub(crate) version: i64,
+    /// The intent that was decided on; in another version it is not written.
+    pub(crate) of: Box<Stored>,
     pub(crate) done: oneshot::Sender<Result<(Row, State), StoreError>>,
 }
 

@@ -59,8 +59,14 @@ impl Gate {
             {
                 offer.settled().await;
             }
-            let stored = self.inner.store.intent(id).await.map_err(|error| unavailable(Some(id), &error))?;
-            let stored = stored.ok_or(Refusal::Expired { intent: id })?;
+            let stored = match &verdict {
+                // Read a moment ago; has it changed since, the write finds it.
+                Some(verdict) => Stored::clone(&verdict.of),
+                None => {
+                    let stored = self.inner.store.intent(id).await.map_err(|error| unavailable(Some(id), &error))?;
+                    stored.ok_or(Refusal::Expired { intent: id })?
+                }
+            };
             let shown = Shown::of(&call.request);
             let look = Look::begin();
             let (decided, look) = self.may_be_sent(&stored, call, &shown, verdict.as_ref(), look).await?;
@@ -91,7 +97,7 @@ impl Gate {
         match verdict {
             Some(verdict) => {
                 // One transaction; the log names the person for both: it is their verdict that sends it.
-                let step = self.step(id, Some(verdict.version), vec![verdict.what, claimed], verdict.by);
+                let step = self.step(id, Some(verdict.of.row.version), vec![verdict.what, claimed], verdict.by);
                 let done = self.inner.store.advance(step).await;
                 let row = done.as_ref().map(|(row, _)| *row).map_err(Clone::clone);
                 let _ = verdict.done.send(done);

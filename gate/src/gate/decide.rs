@@ -137,7 +137,7 @@ impl Gate {
         let (id, version, actor) = (stored.row.id, stored.row.version, person(by));
         if let What::Approved { releases_at, .. } = &what
             && *releases_at <= self.now()
-            && let Some(done) = self.together(&stored.intent.project, id, version, &what, &actor).await
+            && let Some(done) = self.together(stored, &what, &actor).await
         {
             return done.map(|_| ());
         }
@@ -148,17 +148,12 @@ impl Gate {
 
     /// Offers the last verdict to the waiting connection, to be written with its claim. `None`: nobody
     /// waits, or not quickly enough.
-    async fn together(
-        &self,
-        project: &str,
-        id: IntentId,
-        version: i64,
-        what: &What,
-        by: &Actor,
-    ) -> Option<Result<(Row, State), StoreError>> {
+    async fn together(&self, stored: &Stored, what: &What, by: &Actor) -> Option<Result<(Row, State), StoreError>> {
+        let (project, id, version) = (&stored.intent.project, stored.row.id, stored.row.version);
         let (done, mut written) = oneshot::channel();
         let (_deciding, decided) = watch::channel(());
-        let offer = Offer::new(Unwritten { what: what.clone(), by: by.clone(), version, done }, decided);
+        let offer =
+            Offer::new(Unwritten { what: what.clone(), by: by.clone(), of: Box::new(stored.clone()), done }, decided);
         if !self.inner.holds.tell(id, Signal::Ready(Some(offer.clone()))) {
             return None;
         }

@@ -66,6 +66,8 @@ impl SqliteStore {
         let read = SqlitePoolOptions::new()
             .max_connections(4)
             .acquire_timeout(PATIENCE)
+            // A file does not hang up, and asking whether it did takes as long as most questions.
+            .test_before_acquire(false)
             .connect_lazy_with(options.create_if_missing(false).read_only(true));
         Ok(SqliteStore { writer, read, boot, secret })
     }

@@ -33,34 +33,51 @@ pub(super) async fn tree(conn: &mut SqliteConnection) -> Result<Tree, StoreError
 
 /// Appends one event; the transaction holds the write lock. Returns its place.
 pub(super) async fn append(conn: &mut SqliteConnection, line: &Line<'_>) -> Result<i64, StoreError> {
+    append_all(conn, std::slice::from_ref(line)).await
+}
+
+/// Appends what happened together, each but the first after the one before it. Returns the place of the last.
+///
+/// One question and one answer, however many they are: each costs as much as all that SQLite does for it.
+pub(super) async fn append_all(conn: &mut SqliteConnection, lines: &[Line<'_>]) -> Result<i64, StoreError> {
+    const INSERT: &str = "INSERT INTO events (seq, at, kind, actor, subject, prev, leaf, salt, data) VALUES ";
+    const VALUES: usize = 9;
     let mut tree = tree(conn).await?;
-    let seq = tree.size();
-    let (mut salt, mut text) = (Salt::default(), String::new());
-    getrandom::fill(&mut salt).map_err(|error| StoreError::Unavailable(format!("randomness: {error}")))?;
-    let sealed = commitment(&salt, line.data);
-    write_leaf_text(&mut text, seq, line.at, line.kind, line.actor, line.subject, &sealed);
-    let hash = leaf(text.as_bytes());
-    tree.push(hash);
-    let place = i64::try_from(seq).map_err(|_| StoreError::Broken("the log is full".to_owned()))?;
-    sqlx::query(
-        "INSERT INTO events (seq, at, kind, actor, subject, prev, leaf, salt, data)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9);
-         UPDATE tree SET size = ?1 + 1, frontier = ?10, whole = (size = ?1)",
-    )
-    .bind(place)
-    .bind(line.at.0)
-    .bind(line.kind)
-    .bind(line.actor)
-    .bind(line.subject)
-    .bind(line.prev)
-    .bind(hash.as_slice())
-    .bind(salt.as_slice())
-    .bind(line.data)
-    .bind(tree.frontier())
-    .execute(conn)
-    .await
-    .map_err(unavailable)?;
-    Ok(place)
+    let first = place(&tree)?;
+    let mut salts = vec![Salt::default(); lines.len()];
+    getrandom::fill(salts.as_flattened_mut())
+        .map_err(|error| StoreError::Unavailable(format!("randomness: {error}")))?;
+    let mut sql = String::from(INSERT);
+    let mut rows = Vec::with_capacity(lines.len());
+    let mut before = None;
+    for (at, (line, salt)) in lines.iter().zip(&salts).enumerate() {
+        let seq = place(&tree)?;
+        let sealed = commitment(salt, line.data);
+        let mut text = String::new();
+        write_leaf_text(&mut text, tree.size(), line.at, line.kind, line.actor, line.subject, &sealed);
+        let hash = leaf(text.as_bytes());
+        tree.push(hash);
+        let numbers: Vec<String> = (at * VALUES + 1..=(at + 1) * VALUES).map(|number| format!("?{number}")).collect();
+        sql.push_str(if at > 0 { ", (" } else { "(" });
+        sql.push_str(&numbers.join(", "));
+        sql.push(')');
+        rows.push((seq, before.or(line.prev), hash));
+        before = Some(seq);
+    }
+    let (end, frontier) = (lines.len() * VALUES + 1, lines.len() * VALUES + 2);
+    sql.push_str(&format!("; UPDATE tree SET size = ?{end}, frontier = ?{frontier}, whole = (size = ?1)"));
+    let mut query = sqlx::query(AssertSqlSafe(sql));
+    for ((line, salt), (seq, prev, hash)) in lines.iter().zip(&salts).zip(&rows) {
+        query = query.bind(seq).bind(line.at.0).bind(line.kind).bind(line.actor).bind(line.subject).bind(prev);
+        query = query.bind(hash.as_slice()).bind(salt.as_slice()).bind(line.data);
+    }
+    query.bind(place(&tree)?).bind(tree.frontier()).execute(conn).await.map_err(unavailable)?;
+    Ok(before.unwrap_or(first))
+}
+
+/// Where the next event goes.
+fn place(tree: &Tree) -> Result<i64, StoreError> {
+    i64::try_from(tree.size()).map_err(|_| StoreError::Broken("the log is full".to_owned()))
 }
 
 /// The columns that [`entry`] reads.

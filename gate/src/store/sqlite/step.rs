@@ -27,18 +27,18 @@ pub(super) async fn advance(
         calls::moved_on(&mut tx, row.n).await?;
     }
     let (before, mut state, mut votes) = (row.version, stored.intent.state, stored.intent.approvals);
-    let mut outcome: Option<String> =
-        sqlx::query_scalar::<_, Option<String>>("SELECT outcome FROM intents WHERE n = ?1")
-            .bind(row.n)
-            .fetch_optional(&mut *tx)
-            .await
-            .map_err(unavailable)?
-            .flatten();
+    // Looked at where something is added to it, and otherwise left as it is.
+    let mut outcome: Option<String> = None;
+    if advance.what.contains(&What::Delivered) {
+        let kept = sqlx::query_scalar::<_, Option<String>>("SELECT outcome FROM intents WHERE n = ?1").bind(row.n);
+        outcome = kept.fetch_optional(&mut *tx).await.map_err(unavailable)?.flatten();
+    }
     let (mut cleared, mut since) = (stored.cleared, stored.since);
     let (actor, subject) = (advance.by.to_string(), advance.id.to_string());
     if advance.what.iter().any(|what| matches!(what, What::Claimed { .. })) {
         may_call(&mut tx, stored.intent.agent.id).await?;
     }
+    let data: Vec<String> = advance.what.iter().map(What::data).collect();
     for what in &advance.what {
         let event = Event { at, what: what.clone() };
         // Decided on what was true then and is not now: it is looked at again.
@@ -48,17 +48,17 @@ pub(super) async fn advance(
         tally(&mut votes, &event);
         outcome = outcome_column(outcome.as_deref(), &event).or(outcome);
         cleared |= matches!(what, What::DenialCleared { .. });
-        let data = what.data();
-        let line =
-            Line { at, kind: what.kind(), actor: &actor, subject: Some(&subject), prev: Some(row.last), data: &data };
-        row.last = audit::append(&mut tx, &line).await?;
         row.version += 1;
     }
+    let (actor, subject, prev) = (actor.as_str(), Some(subject.as_str()), Some(row.last));
+    let line = |(what, data): (&What, _)| Line { at, kind: what.kind(), actor, subject, prev, data };
+    let lines: Vec<Line<'_>> = advance.what.iter().zip(data.iter().map(String::as_str)).map(line).collect();
+    row.last = audit::append_all(&mut tx, &lines).await?;
     let columns = StateColumns::of(&state);
     let votes = (!votes.is_empty()).then(|| serde_json::to_string(&votes).unwrap_or_default());
     let updated = sqlx::query(
         "UPDATE intents SET version = ?1, last = ?2, state = ?3, at = ?4, expires_at = ?5, releases_at = ?6, status = ?7,
-                by = ?8, why = ?9, boot = ?10, cleared = ?11, votes = ?12, outcome = ?13
+                by = ?8, why = ?9, boot = ?10, cleared = ?11, votes = ?12, outcome = coalesce(?13, outcome)
          WHERE n = ?14 AND version = ?15",
     )
     .bind(row.version)
