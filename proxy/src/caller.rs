@@ -10,6 +10,7 @@ use pingora_core::protocols::http::ServerSession;
 use pingora_http::ResponseHeader;
 
 use crate::joining::Joining;
+use crate::listen::Connection;
 use crate::walk::Stream;
 
 /// INVARIANT: the request's body has been read to its end, so that anything that still arrives is
@@ -64,14 +65,24 @@ impl<'a> Caller<'a> {
         self.gone
     }
 
-    /// Resolves when the caller hangs up.
+    /// Resolves when the caller hangs up, also behind a next request that it has sent already.
     pub(crate) async fn hung_up(&mut self) {
         if !self.gone {
+            self.answering(true);
             match &mut self.side {
                 Side::Connection(session) => while session.read_body_or_idle(true).await.is_ok() {},
                 Side::Stream(stream, _) => stream.ended().await,
             }
             self.gone = true;
+        }
+    }
+
+    fn answering(&self, answering: bool) {
+        // Over HTTP/2 every call has a stream of its own.
+        if let Some(session) = self.session().filter(|session| !session.is_http2())
+            && let Some(connection) = Connection::of(session)
+        {
+            connection.answers(answering);
         }
     }
 
@@ -174,5 +185,11 @@ impl<'a> Caller<'a> {
     /// Whether the head of an answer has been written.
     pub(crate) fn told(&self) -> bool {
         self.session().and_then(ServerSession::response_written).is_some_and(|head| !head.status.is_informational())
+    }
+}
+
+impl Drop for Caller<'_> {
+    fn drop(&mut self) {
+        self.answering(false);
     }
 }

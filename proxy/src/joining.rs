@@ -24,9 +24,12 @@ use pingora_core::protocols::{
     UniqueID, UniqueIDType,
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::timeout;
 
 /// A head larger than this is not worth the copy.
 const MOST_HELD: usize = 16 * 1024;
+/// How long an end waits for what is held to leave.
+const LEAVING_FOR: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(crate) struct Joining {
@@ -151,6 +154,11 @@ impl AsyncRead for Joining {
 #[async_trait]
 impl Shutdown for Joining {
     async fn shutdown(&mut self) {
+        self.go_on();
+        // Who does not take it any more is not waited for.
+        if !self.held.is_empty() {
+            let _ = timeout(LEAVING_FOR, std::future::poll_fn(|cx| self.poll_held(cx))).await;
+        }
         self.inner.shutdown().await;
     }
 }

@@ -137,6 +137,17 @@ async fn nothing_stays_behind_when_nothing_follows() {
 }
 
 #[tokio::test]
+async fn what_is_held_leaves_before_the_end() {
+    for most in [1, usize::MAX] {
+        let (mut stream, sends) = Noted::joined(most);
+        stream.hold();
+        stream.write_all(b"head").await.unwrap();
+        Shutdown::shutdown(&mut stream).await;
+        assert_eq!(sent(&sends).concat(), "head");
+    }
+}
+
+#[tokio::test]
 async fn every_byte_leaves_once_and_in_order_however_little_is_taken_at_a_time() {
     for most in [1, 2, 3, 5, 8, 100] {
         let (mut stream, sends) = Noted::joined(most);

@@ -20,6 +20,8 @@ pub(crate) struct Connection {
     broken_body: OnceLock<Box<Malformed>>,
     /// What follows is another protocol.
     switched: AtomicBool,
+    /// A call over HTTP/1.1 is being answered: what comes now is for later, or the end.
+    answering: AtomicBool,
 }
 
 impl Connection {
@@ -29,6 +31,7 @@ impl Connection {
             head: HeadDeadline::new(head_within),
             broken_body: OnceLock::new(),
             switched: AtomicBool::new(false),
+            answering: AtomicBool::new(false),
         })
     }
 
@@ -55,6 +58,15 @@ impl Connection {
     /// The service behind has agreed to another protocol.
     pub(crate) fn switches(&self) {
         self.switched.store(true, Ordering::Relaxed);
+    }
+
+    /// While it is being answered, nothing that comes behind a call is handed on, and its end is told at once.
+    pub(crate) fn answers(&self, answering: bool) {
+        self.answering.store(answering, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_answering(&self) -> bool {
+        self.answering.load(Ordering::Relaxed)
     }
 
     pub(super) fn has_switched(&self) -> bool {

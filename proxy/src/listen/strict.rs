@@ -36,12 +36,16 @@ use refusal::Refusal;
 const DRAINED_BYTES: usize = 256 * 1024;
 const DRAINED_FOR: Duration = Duration::from_secs(2);
 
+/// What is kept of that which a caller sends before its call is answered. No client that sends the next request early
+/// sends more; who does is cut off, since its hanging up could not be noticed.
+const MOST_AHEAD: usize = 16 * 1024;
+
 pub(super) struct Strict<S> {
     inner: S,
     /// `None`: not HTTP/1.1.
     wire: Option<Wire>,
-    /// Read to tell HTTP/2 from HTTP/1.1, and not handed on yet.
-    peeked: Option<Box<[u8]>>,
+    /// Read to tell HTTP/2 from HTTP/1.1, or behind a call that is being answered, and not handed on yet.
+    ahead: Vec<u8>,
     refusal: Option<Box<Refusal>>,
     connection: Arc<Connection>,
     shared: Arc<Shared>,
@@ -51,7 +55,7 @@ impl<S: IO> Strict<S> {
     pub(super) fn new(inner: S, connection: Arc<Connection>, shared: Arc<Shared>) -> Strict<S> {
         let http1 = !matches!(inner.selected_alpn_proto(), Some(ALPN::H2));
         let wire = http1.then(|| Wire::new(shared.gate.rules().config().limits.head));
-        Strict { inner, wire, peeked: None, refusal: None, connection, shared }
+        Strict { inner, wire, ahead: Vec::new(), refusal: None, connection, shared }
     }
 
     fn refuse(&mut self, refused: Refused) {
@@ -75,14 +79,32 @@ impl<S: IO> Strict<S> {
         refusal.poll_tell(&mut self.inner, cx, &self.shared).map(Ok)
     }
 
-    /// Takes what was peeked, as much as fits.
-    fn take_peeked(&mut self, buf: &mut ReadBuf<'_>) {
-        let Some(peeked) = self.peeked.take() else { return };
-        let fits = peeked.len().min(buf.remaining());
-        let (now, later) = peeked.split_at(fits);
-        buf.put_slice(now);
-        if !later.is_empty() {
-            self.peeked = Some(later.into());
+    /// Takes what was read ahead, as much as fits.
+    fn take_ahead(&mut self, buf: &mut ReadBuf<'_>) {
+        let fits = self.ahead.len().min(buf.remaining());
+        if fits == self.ahead.len() {
+            // Given back: a connection that waits for people should not carry it.
+            buf.put_slice(&std::mem::take(&mut self.ahead));
+        } else {
+            buf.put_slice(self.ahead.get(..fits).unwrap_or_default());
+            self.ahead.drain(..fits);
+        }
+    }
+
+    /// Reads on behind a call that is being answered, so that its caller's hanging up shows behind what was sent
+    /// meanwhile. Ready when the connection ends.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut room = [0; 1024];
+        loop {
+            let mut part = ReadBuf::new(&mut room);
+            ready!(Pin::new(&mut self.inner).poll_read(cx, &mut part))?;
+            if part.filled().is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            if self.ahead.len() + part.filled().len() > MOST_AHEAD {
+                return Poll::Ready(Err(io::Error::other("too much was sent behind a call that is not answered yet")));
+            }
+            self.ahead.extend_from_slice(part.filled());
         }
     }
 }
@@ -93,8 +115,11 @@ impl<S: IO> AsyncRead for Strict<S> {
         if this.refusal.is_some() {
             return this.poll_refused(cx);
         }
+        if this.connection.is_answering() {
+            return this.poll_end(cx);
+        }
         let before = buf.filled().len();
-        this.take_peeked(buf);
+        this.take_ahead(buf);
         if buf.remaining() > 0 {
             let read = Pin::new(&mut this.inner).poll_read(cx, buf);
             if buf.filled().len() == before {
@@ -132,7 +157,7 @@ impl<S: IO> Peek for Strict<S> {
         if buf == PREFACE {
             self.wire = None;
         }
-        self.peeked = buf.get(..read).map(Into::into);
+        self.ahead = buf.get(..read).unwrap_or_default().to_vec();
         Ok(true)
     }
 }

@@ -113,6 +113,55 @@ async fn a_pipelined_request_is_not_taken_for_a_hang_up() {
 }
 
 #[tokio::test]
+async fn a_caller_who_hangs_up_behind_a_pipelined_request_is_noticed() {
+    let upstream = Upstream::answering("done").await;
+    let house = house(&upstream).await;
+    let next = house.ask("GET", "/api/free", "", "");
+    // A byte, a request, several: sent with the held call, or after it.
+    for (at, behind) in ["G", &next, &next.repeat(3)].into_iter().enumerate() {
+        for early in [true, false] {
+            let mut client = house.client().await;
+            let held = house.ask("POST", "/api/held", "", &format!("{at}{early}"));
+            client.send(if early { held.clone() + behind } else { held }).await;
+            let id = house.pending().await;
+            if !early {
+                client.send(behind).await;
+            }
+            drop(client);
+            house.hung_up(id).await;
+            house.verdict(id, Verdict::Deny, Some("no")).await;
+            house.becomes(id, "denied").await;
+        }
+    }
+    assert!(upstream.calls().is_empty(), "{:?}", upstream.calls());
+}
+
+#[tokio::test]
+async fn what_is_sent_behind_a_held_call_is_kept_in_bounds_and_in_order() {
+    let upstream = Upstream::answering("done").await;
+    let house = house(&upstream).await;
+    let next = house.ask("GET", "/api/free", "", "");
+    let mut client = house.client().await;
+    client.send(house.ask("POST", "/api/held", "", "x")).await;
+    let id = house.pending().await;
+    for _ in 0..20 {
+        client.send(&next).await;
+    }
+    house.approve(id).await;
+    assert_eq!(client.answer().await.header("holdshort-intent"), Some(id.to_string().as_str()));
+    for _ in 0..20 {
+        assert_eq!(client.answer().await.status, 200);
+    }
+    // Nobody who means it sends so much before the answer.
+    let mut client = house.client().await;
+    client.send(house.ask("POST", "/api/held", "", "y")).await;
+    let id = house.pending().await;
+    client.try_send(next.repeat(300).as_bytes()).await;
+    house.hung_up(id).await;
+    assert_eq!(client.rest().await, "");
+}
+
+#[tokio::test]
 async fn an_answer_whose_caller_is_gone_is_kept_for_the_same_call() {
     let go_on = Arc::new(Notify::new());
     let wait = go_on.clone();
