@@ -1,10 +1,13 @@
 //! The live connection of an intent that waits.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use rules::ruleset::Hit;
+use rules::ruleset::Routed;
+use rules::{Request, Ruleset};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::agent::Agent;
 use crate::call::{Call, StoredAnswer};
 use crate::clock::Timestamp;
 use crate::deed::Actor;
@@ -24,9 +27,39 @@ pub struct Hold {
     intent: IntentId,
     token: u64,
     signals: mpsc::UnboundedReceiver<Box<Signal>>,
-    call: Arc<Call>,
+    call: Arc<Resting>,
     waiting_for: String,
     expires_at: Timestamp,
+}
+
+/// A call while it waits: who, the bytes, and the rules that found its route, by which it is read again.
+#[derive(Debug)]
+pub(crate) struct Resting {
+    agent: Arc<Agent>,
+    request: rules::request::Resting,
+    rules: Arc<Ruleset>,
+    patience: Duration,
+}
+
+impl Resting {
+    pub(crate) fn new(call: &Call) -> Resting {
+        let Call { agent, request, hit: _, rules, patience } = call;
+        let request = rules::request::Resting::new(request);
+        Resting { agent: agent.clone(), request, rules: rules.clone(), patience: *patience }
+    }
+
+    /// Bytes of memory that its request takes.
+    pub(crate) fn weight(&self) -> usize {
+        self.request.weight()
+    }
+
+    /// The call as it came in. `None`: the rules that took it do not take it now, which cannot be.
+    pub(crate) fn wake(&self) -> Option<Call> {
+        let request: Request = self.request.wake().ok()?;
+        let Routed::Action(hit) = self.rules.route(&request).ok()? else { return None };
+        let (agent, rules) = (self.agent.clone(), self.rules.clone());
+        Some(Call { agent, request: Arc::new(request), hit, rules, patience: self.patience })
+    }
 }
 
 /// What a held call is woken for.
@@ -46,7 +79,7 @@ pub struct Approved {
     gate: Gate,
     intent: IntentId,
     token: u64,
-    call: Arc<Call>,
+    call: Arc<Resting>,
     offer: Option<Offer>,
 }
 
@@ -87,16 +120,11 @@ impl Hold {
         gate: Gate,
         intent: IntentId,
         place: Place,
-        call: &Call,
+        call: Resting,
         waiting_for: String,
         expires_at: Timestamp,
     ) -> Hold {
-        // How its route was found is in the record; thousands may wait.
-        let Hit { action, route, hold, defects, .. } = &call.hit;
-        let (action, route, defects) = (action.clone(), route.clone(), defects.clone());
-        let hit = Hit { action, route, hold: *hold, trace: Vec::new(), defects };
-        let (agent, request) = (call.agent.clone(), call.request.clone());
-        let call = Arc::new(Call { agent, request, hit, rules: call.rules.clone(), patience: call.patience });
+        let call = Arc::new(call);
         Hold { gate, intent, token: place.token, signals: place.signals, call, waiting_for, expires_at }
     }
 

@@ -9,6 +9,7 @@ use tokio::time::timeout;
 
 use crate::answer::Stop;
 use crate::listen::Connection;
+use crate::room::Room;
 
 /// A body may take this long, and longer the larger it may be: slower senders are cut off.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -21,8 +22,13 @@ const DRAINED_FOR: Duration = Duration::from_secs(2);
 /// The whole body, of at most `limit` bytes.
 ///
 /// # Errors
-/// Too large, too slow, or the caller is gone.
-pub(crate) async fn read(session: &mut ServerSession, head: &Head, limit: usize) -> Result<Bytes, Stop> {
+/// Too large, too slow, too much at once, or the caller is gone.
+pub(crate) async fn read(
+    session: &mut ServerSession,
+    head: &Head,
+    limit: usize,
+    room: &mut Room,
+) -> Result<Bytes, Stop> {
     if session.is_body_done() {
         return Ok(Bytes::new());
     }
@@ -42,7 +48,7 @@ pub(crate) async fn read(session: &mut ServerSession, head: &Head, limit: usize)
     }
     let expected = if announced > 0 { announced } else { limit };
     let span = PATIENCE + Duration::from_secs(expected as u64 / LEAST_BYTES_PER_SECOND);
-    match timeout(span, gather(session, announced, limit)).await {
+    match timeout(span, gather(session, announced, limit, room)).await {
         Ok(Ok(Some(body))) => Ok(body),
         Ok(Ok(None)) => Err(Stop::BodyTooLarge { limit }),
         Ok(Err(stop)) => match Connection::of(session).and_then(Connection::broken_body) {
@@ -54,12 +60,18 @@ pub(crate) async fn read(session: &mut ServerSession, head: &Head, limit: usize)
 }
 
 /// `None`: more than `limit`.
-async fn gather(session: &mut ServerSession, announced: usize, limit: usize) -> Result<Option<Bytes>, Stop> {
+async fn gather(
+    session: &mut ServerSession,
+    announced: usize,
+    limit: usize,
+    room: &mut Room,
+) -> Result<Option<Bytes>, Stop> {
     let mut gathered = BytesMut::new();
     while let Some(part) = session.read_request_body().await.map_err(|error| broken(&error))? {
         if gathered.len() + part.len() > limit {
             return Ok(None);
         }
+        room.grow(part.len())?;
         if gathered.is_empty() && announced > 0 {
             if part.len() == announced {
                 // The usual small body came in one piece: it is not copied again.

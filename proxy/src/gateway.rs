@@ -23,6 +23,7 @@ use crate::mcp::event_streams::EventStreams;
 use crate::mcp::parked::Parked;
 use crate::mcp::{HeldCalls, Sessions, Tools};
 use crate::pass::Passing;
+use crate::room::Rooms;
 use crate::upstream::Lines;
 use crate::upstream::dial::Dialer;
 use crate::walk::{self, Job, Next, Waiting};
@@ -40,6 +41,7 @@ pub(crate) struct Shared {
     pub(crate) tools: Arc<Tools>,
     pub(crate) parked: Parked<Box<Waiting>>,
     pub(crate) streams: EventStreams<Job>,
+    pub(crate) rooms: Arc<Rooms>,
     pub(crate) ids: RequestIds,
 }
 

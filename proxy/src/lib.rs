@@ -37,6 +37,7 @@ mod proxy;
 mod relay;
 mod release;
 mod request_head;
+mod room;
 mod signs;
 mod upstream;
 mod walk;

@@ -30,6 +30,7 @@ mod tools;
 pub(crate) use held::{Cancellable, HeldCalls};
 pub(crate) use listing::Listing;
 pub(crate) use rewriting::{Rewriting, relay};
+use sessions::LONGEST_CLIENT;
 pub(crate) use sessions::{Handshake, Sessions};
 pub(crate) use tools::Tools;
 
@@ -43,6 +44,8 @@ const CLIENT_INFO: &str = "io.modelcontextprotocol/clientInfo";
 pub(crate) struct Asked {
     /// JSON-RPC id; null where it is not known.
     id: Value,
+    /// Of a batch: the ids of its requests. All of them are refused, or none.
+    batch: Vec<Value>,
     tool: bool,
     /// An answer of the gate may carry `structuredContent`.
     structured: bool,
@@ -62,6 +65,7 @@ impl Asked {
     pub(crate) fn by_head(head: &Head) -> Option<Asked> {
         (head.method == "POST").then(|| Asked {
             id: Value::Null,
+            batch: Vec::new(),
             tool: false,
             structured: true,
             typed: header(head, "mcp-protocol-version").is_some_and(|version| version >= TYPED_RESULTS_SINCE),
@@ -80,6 +84,10 @@ impl Asked {
 
     /// Takes note of the message itself.
     pub(crate) fn read(&mut self, request: &Request, tools: &Tools) {
+        if let Content::McpBatch(messages) = &request.content {
+            let requests = messages.iter().filter(|message| message.method.is_some());
+            self.batch = requests.filter_map(|message| message.id.as_ref()).map(value).collect();
+        }
         if let Content::Mcp(message) = &request.content {
             self.id = message.id.as_ref().map_or(Value::Null, value);
             self.tool = message.tool().is_some();
@@ -92,21 +100,25 @@ impl Asked {
             let info =
                 message.params.as_ref().and_then(|params| params.member("_meta")?.member(CLIENT_INFO)?.member("name"));
             self.client = match info {
-                Some(Json::String(name)) => Some(name.clone()),
+                Some(Json::String(name)) if name.len() <= LONGEST_CLIENT => Some(name.clone()),
                 _ => None,
             };
         }
     }
 
-    /// The id of a message that could not be read otherwise.
-    pub(crate) fn read_id(&mut self, id: &Json) {
-        self.id = value(id);
+    /// The ids of what could not be read otherwise.
+    pub(crate) fn read_ids(&mut self, id: &Json) {
+        match id {
+            Json::List(ids) => self.batch = ids.iter().map(value).collect(),
+            id => self.id = value(id),
+        }
     }
 
     /// A call that was made on another connection, of which only the id is known any more.
     pub(crate) fn of(id: Value) -> Asked {
         Asked {
             id,
+            batch: Vec::new(),
             tool: true,
             structured: true,
             typed: false,
@@ -147,18 +159,22 @@ impl Asked {
 
     /// An answer of the gate, as the message that ends this call. `None`: it is told in HTTP.
     pub(crate) fn told(&self, answer: &Answer, admin_url: &str) -> Option<Value> {
-        let error = |code: i32| {
+        let error = |code: i32, id: &Value| {
             let mut data = json!({ "code": answer.code, "type": answer.kind });
             if let (Some(intent), Some(data)) = (answer.intent, data.as_object_mut()) {
                 data.insert("intent_id".to_owned(), intent.to_string().into());
                 data.insert("approval_url".to_owned(), approval_url(admin_url, intent).into());
             }
-            json!({ "jsonrpc": "2.0", "id": self.id, "error": { "code": code, "message": answer.detail, "data": data } })
+            json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code, "message": answer.detail, "data": data } })
+        };
+        let errors = |code: i32| match self.batch.as_slice() {
+            [] => error(code, &self.id),
+            ids => ids.iter().map(|id| error(code, id)).collect(),
         };
         match answer.rpc {
             Rpc::Http => None,
-            Rpc::Error(code) | Rpc::ErrorWithStatus(code) => Some(error(code)),
-            Rpc::ToolError if !self.tool => Some(error(-32000)),
+            Rpc::Error(code) | Rpc::ErrorWithStatus(code) => Some(errors(code)),
+            Rpc::ToolError if !self.tool => Some(errors(-32000)),
             Rpc::ToolError => {
                 let mut structured = json!({ "status": answer.code.to_lowercase() });
                 if let (Some(intent), Some(structured)) = (answer.intent, structured.as_object_mut()) {

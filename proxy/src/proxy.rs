@@ -72,6 +72,7 @@ impl Proxy {
             tools: Arc::default(),
             parked: Parked::default(),
             streams: EventStreams::default(),
+            rooms: Arc::default(),
             ids,
         };
         Ok(Proxy { shared: Arc::new(shared), folder, listeners: Vec::new() })

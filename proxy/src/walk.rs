@@ -26,6 +26,7 @@ use crate::mcp::event_streams::{EventStream, Whose};
 use crate::pass::{self, Passing};
 use crate::patience::{self, Announced, Patience};
 use crate::release::{self, Way, stamp};
+use crate::room::Room;
 use crate::upstream::request::From;
 use crate::upstream::{Line, Snapshot};
 use crate::{body, identify, mcp, request_head};
@@ -145,15 +146,15 @@ async fn steps(
 ) -> Result<Next, Stop> {
     let arrived = Instant::now();
     // What is done before a call waits is boxed, so that a call that waits does not carry the room for it.
-    let Asked { call, line, came, prefix, legs, back } = match Box::pin(ask(gateway, snapshot, session, asking)).await?
-    {
-        Found::Over(next) => return Ok(next),
-        Found::Polled(polled) => {
-            Box::pin(waiting::poll(gateway, &mut Caller::new(session), asking, *polled)).await?;
-            return Ok(Next::Answered);
-        }
-        Found::Asked(asked) => *asked,
-    };
+    let Asked { call, line, came, prefix, legs, back, room } =
+        match Box::pin(ask(gateway, snapshot, session, asking)).await? {
+            Found::Over(next) => return Ok(next),
+            Found::Polled(polled) => {
+                Box::pin(waiting::poll(gateway, &mut Caller::new(session), asking, *polled)).await?;
+                return Ok(Next::Answered);
+            }
+            Found::Asked(asked) => *asked,
+        };
     let stored_response = snapshot.rules.config().limits.stored_response;
     let from = From { client: came.client, tls: came.tls, direct: came.direct, prefix: &prefix };
     let way = Way { gateway, line: &line, from, stored_response };
@@ -180,6 +181,8 @@ async fn steps(
             Box::pin(release::at_once(&way, &mut caller, asking, released)).await?;
         }
         Submitted::Held(hold) => {
+            // What is held the gate counts.
+            drop(room);
             asking.intent = Some(hold.intent());
             let stream = asking.stream.clone();
             let progress = match &stream {
@@ -232,6 +235,7 @@ struct Asked {
     legs: Legs,
     /// What it came back with.
     back: Option<ComeBack>,
+    room: Room,
 }
 
 /// Reads, identifies, mounts, matches; what passes is sent from here.
@@ -277,8 +281,9 @@ async fn ask(
     }
     let came = Came::of(session, &rules.config().proxy.trusted_proxies);
     head.client = came.client;
+    let mut room = gateway.rooms.enter(&agent, &rules.config().limits);
     let whole = match rules.body_need(&mounted, &head) {
-        BodyNeed::Whole(limit) => body::read(session, &head, limit).await?,
+        BodyNeed::Whole(limit) => body::read(session, &head, limit, &mut room).await?,
         // The head tells all: it passes, or it has no route.
         BodyNeed::Stream => {
             let request = Request::streaming(head, &mounted)?;
@@ -316,7 +321,7 @@ async fn ask(
         Ok(request) => request,
         Err(malformed) => {
             if let (Some(asked), Some(id)) = (&mut asking.mcp, &malformed.rpc_id) {
-                asked.read_id(id);
+                asked.read_ids(id);
             }
             return Err(malformed.into());
         }
@@ -328,6 +333,8 @@ async fn ask(
             asked.lists(mcp::Listing::new(gate, rules.clone(), agent.clone(), tools, &request));
         }
     }
+    // The bytes of the body are counted; what was read of them may take many times their room.
+    room.grow(request.weight() - request.body.len())?;
     let routed = allowed(gateway, rules, &agent, &request, rules.route(&request)?);
     let stored_response = rules.config().limits.stored_response;
     let from = From { client: came.client, tls: came.tls, direct: came.direct, prefix: &mounted.prefix };
@@ -363,7 +370,7 @@ async fn ask(
             let kept = kept(&patience, &request, asking);
             let legs = Legs::new(kept, &patience, back.as_ref(), gateway.gate.now());
             let call = Call { agent, request: Arc::new(request), hit, rules: rules.clone(), patience: legs.total };
-            Ok(Found::Asked(Box::new(Asked { call, line, came, prefix: mounted.prefix, legs, back })))
+            Ok(Found::Asked(Box::new(Asked { call, line, came, prefix: mounted.prefix, legs, back, room })))
         }
     }
 }
@@ -496,7 +503,7 @@ fn kept(patience: &Patience, request: &Request, asking: &Asking) -> Kept {
 
 fn refuse_state(asking: &mut Asking, what: &str, id: Option<Json>) -> Stop {
     if let (Some(asked), Some(id)) = (&mut asking.mcp, &id) {
-        asked.read_id(id);
+        asked.read_ids(id);
     }
     come_back::refused(what, id).into()
 }

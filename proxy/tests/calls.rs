@@ -4,6 +4,8 @@
 
 #[path = "calls/answers.rs"]
 mod answers;
+#[path = "calls/batches.rs"]
+mod batches;
 #[path = "calls/bodies.rs"]
 mod bodies;
 #[path = "calls/callers.rs"]

@@ -14,9 +14,11 @@ mod node;
 pub(crate) mod places;
 mod raw;
 mod reader;
+mod route;
 mod schema;
 mod secrets;
 
+pub use route::{GraphQlMatch, Match, McpMatch, Operation, Param, ParamSource, ParamType, Route};
 pub use schema::schema;
 
 use std::collections::BTreeMap;
@@ -168,8 +170,19 @@ pub struct Limits {
     pub stored_response: usize,
     /// Calls held at once by the whole gate; more are answered 429.
     pub held: usize,
-    /// Calls of one agent that are held, or wait for people without a caller; more are answered 429.
-    pub held_per_agent: usize,
+    /// Bytes of memory that the requests of held calls take, in the whole gate.
+    pub held_bytes: usize,
+    pub per_agent: Quota,
+    pub per_project: Quota,
+}
+
+/// What one agent, or all agents of one project, may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quota {
+    /// Calls that are held, or wait for people without a caller; more are answered 429.
+    pub held: usize,
+    /// Bytes of memory that the requests of held calls take.
+    pub held_bytes: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Deserialize, JsonSchema)]
@@ -399,111 +412,6 @@ pub enum Forwarding {
 pub struct Paths {
     pub case_insensitive: bool,
     pub allow_encoded_slash: bool,
-}
-
-#[derive(Debug, Clone)]
-pub struct Route {
-    /// `None`: an MCP route that takes the tool's name, or a `pass` route.
-    pub action: Option<String>,
-    pub matches: Vec<Match>,
-    pub risk_tier: RiskTier,
-    pub title: Option<String>,
-    pub params: IndexMap<String, Param>,
-    /// No action, no intent, no permit: the call streams through.
-    pub pass: bool,
-    pub upgrade: bool,
-    /// MCP: left out of `tools/list`, and a call of it is refused.
-    pub hide: bool,
-    pub hold: Option<HoldTimeout>,
-    /// Where the route stands, for findings and traces.
-    pub place: Place,
-}
-
-/// One alternative of a route's `match`. All given parts must hold.
-#[derive(Debug, Clone, Default)]
-pub struct Match {
-    /// Upper case; `None` is any method.
-    pub method: Option<String>,
-    /// Template relative to the mount; `None` is any path.
-    pub path: Option<String>,
-    /// Name to the glob that exactly one occurrence must match.
-    pub query: IndexMap<String, String>,
-    pub headers: IndexMap<String, String>,
-    /// Networks in which the client's address must be; none is any.
-    pub client: Vec<IpNet>,
-    /// JSON pointer to the value wanted (a string is a glob over the string).
-    pub body: IndexMap<String, serde_json::Value>,
-    pub form: IndexMap<String, String>,
-    pub graphql: Option<GraphQlMatch>,
-    pub mcp: Option<McpMatch>,
-}
-
-/// A root field of a GraphQL operation.
-#[derive(Debug, Clone, Default)]
-pub struct GraphQlMatch {
-    /// `None`: of any kind.
-    pub operation: Option<Operation>,
-    /// Glob over the field's name (never its alias).
-    pub field: Option<String>,
-}
-
-/// What a GraphQL operation is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Operation {
-    #[default]
-    Query,
-    Mutation,
-    Subscription,
-}
-
-impl Operation {
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Operation::Query => "query",
-            Operation::Mutation => "mutation",
-            Operation::Subscription => "subscription",
-        }
-    }
-}
-
-#[derive(Debug, Clone, Default)]
-pub struct McpMatch {
-    /// Glob over the tool's name of a `tools/call`.
-    pub tool: Option<String>,
-    /// Another JSON-RPC method, e.g. `resources/read`.
-    pub method: Option<String>,
-    pub uri: Option<String>,
-}
-
-#[derive(Debug, Clone)]
-pub struct Param {
-    pub from: ParamSource,
-    /// `None`: string outside JSON; in JSON whatever scalar it is.
-    pub kind: Option<ParamType>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ParamSource {
-    /// RFC 6901 pointer into the JSON body (MCP: into the tool's arguments; GraphQL: into the field's).
-    Json(String),
-    Path(String),
-    Query(String),
-    Header(String),
-    Form(String),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ParamType {
-    #[default]
-    String,
-    Integer,
-    Decimal,
-    Boolean,
-    List,
-    Object,
 }
 
 #[derive(Debug, Clone)]

@@ -26,12 +26,14 @@ pub mod mcp;
 mod media_type;
 pub mod multipart;
 pub mod pairs;
+mod resting;
 mod target;
 pub mod wire;
 
 pub(crate) use headers::reaches_rules;
 
 pub use client::client;
+pub use resting::Resting;
 
 /// What cannot be accepted, and where it is. Nothing of it was forwarded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -45,7 +47,8 @@ pub struct Malformed {
     pub place: String,
     /// The JSON-RPC error code that says it, where the request went to an MCP upstream.
     pub rpc_code: Option<i32>,
-    /// The id of the JSON-RPC request that is refused, where it could be read.
+    /// The id of the JSON-RPC request that is refused, where it could be read; of a batch the list of those of its
+    /// requests.
     pub rpc_id: Option<json::Json>,
 }
 
@@ -164,4 +167,6 @@ pub enum Content {
     GraphQl(graphql::Call),
     /// A JSON-RPC message of an MCP upstream.
     Mcp(mcp::Message),
+    /// Several of them in one request; at least one.
+    McpBatch(Vec<mcp::Message>),
 }

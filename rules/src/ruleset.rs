@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use crate::config::load::Findings;
 use crate::config::{self, Config, Protocol, RiskTier, Unmatched};
 use crate::decision::{Action, Caller, Decision, Risk, Step};
+use crate::request::mcp::{self, Message};
 use crate::request::{BodyFraming, Content, Head, Malformed, Request, graphql};
 
 mod again;
@@ -219,18 +220,55 @@ impl Ruleset {
     /// # Errors
     /// What a rule looks at cannot be read in one way only.
     pub fn route(&self, request: &Request) -> Result<Routed, Malformed> {
-        let upstream = &request.upstream.config;
         if request.body.is_empty() && request.upstream.is_mcp_stream(&request.head, &request.path) {
             return Ok(Routed::Pass { upgrade: false, unmatched: false });
         }
-        let mut view = View::new(&request.head, &request.content);
+        match &request.content {
+            Content::McpBatch(messages) => self.route_batch(request, messages),
+            content => self.route_content(request, content),
+        }
+    }
+
+    /// A batch is one request: it goes on only if each of its messages would, by itself.
+    fn route_batch(&self, request: &Request, messages: &[Message]) -> Result<Routed, Malformed> {
+        let (mut protocol, mut no_route) = (true, false);
+        for message in messages {
+            let alone = "send each message in a request of its own";
+            if message.method.as_deref() == Some("tools/list") && request.upstream.hides_tools() {
+                return Err(mcp::refused_batch(messages, &format!("tools/list in a batch: {alone}")));
+            }
+            let content = Content::Mcp(message.clone());
+            let routed = self.route_content(request, &content);
+            let whole = |error: Malformed| Malformed {
+                what: error.what,
+                place: error.place,
+                ..mcp::refused_batch(messages, "")
+            };
+            match routed.map_err(whole)? {
+                Routed::Protocol => {}
+                Routed::Pass { unmatched, .. } => (protocol, no_route) = (false, no_route || unmatched),
+                Routed::Action(_) | Routed::NoRoute => {
+                    let what = match message.name.as_deref().or(message.method.as_deref()) {
+                        Some(name) => format!("a batch with a call that rules decide ({name}): {alone}"),
+                        None => format!("a batch with what no route is for: {alone}"),
+                    };
+                    return Err(mcp::refused_batch(messages, &what));
+                }
+            }
+        }
+        Ok(if protocol { Routed::Protocol } else { Routed::Pass { upgrade: false, unmatched: no_route } })
+    }
+
+    fn route_content(&self, request: &Request, content: &Content) -> Result<Routed, Malformed> {
+        let upstream = &request.upstream.config;
+        let mut view = View::new(&request.head, content);
         let trace = match request.upstream.routes.take(&request.path, &mut view)? {
             Taken::Hit(hit) => return Ok(Routed::Action(*hit)),
             Taken::Pass(route) => return Ok(Routed::Pass { upgrade: route.upgrade, unmatched: false }),
             Taken::Hidden => return Ok(Routed::NoRoute),
             Taken::None(trace) => trace,
         };
-        if let Content::Mcp(message) = &request.content
+        if let Content::Mcp(message) = content
             && message.is_protocol()
             && request.upstream.is_mcp_endpoint(&request.path)
         {

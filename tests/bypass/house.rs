@@ -81,7 +81,7 @@ impl House {
         let text = format!(
             "proxy: {{ listen: {proxy} }}\nadmin: {{ listen: {admin}, url: \"http://{admin}\" }}\n\
              database: sqlite:holdshort.db\nhold: {{ timeout: 60ms }}\n\
-             limits: {{ held: 100000, held_per_agent: 100000 }}\n{upstreams}{POLICIES}"
+             limits: {{ held: 100000, per_agent: {{ held: 100000 }}, per_project: {{ held: 100000 }} }}\n{upstreams}{POLICIES}"
         );
         let gate = Arc::new(Gate::start(&text, proxy, admin).await);
         let agent = gate.agent("evil").await;

@@ -110,7 +110,12 @@ impl Lane {
         let permits = tried.calls.iter().filter(|call| call.header("holdshort-permit").is_some()).count();
         let once = status == 200 && tried.calls.len() == 1;
         let said = first.map_or(serde_json::Value::Null, Reply::json);
-        let rpc_error = said["jsonrpc"] == "2.0" && said["error"]["code"].is_i64();
+        let is_error = |said: &serde_json::Value| said["jsonrpc"] == "2.0" && said["error"]["code"].is_i64();
+        // A batch that is refused is refused in all of its requests.
+        let rpc_error = match said.as_array() {
+            Some(all) => !all.is_empty() && all.iter().all(is_error),
+            None => is_error(&said),
+        };
         let tool_error = said["jsonrpc"] == "2.0" && said["result"]["isError"] == true;
         let waits = tool_error
             && said.to_string().to_lowercase().contains("not executed")

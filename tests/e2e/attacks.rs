@@ -286,7 +286,7 @@ async fn what_is_pipelined_behind_a_held_call_is_decided_on_its_own() {
 #[tokio::test]
 async fn an_agent_that_hangs_up_and_asks_again_cannot_flood_the_approvers() {
     let service = upstream().run().await;
-    let gate = holdshort().before(&service).route(REFUND).with("limits: { held_per_agent: 3 }").run().await;
+    let gate = holdshort().before(&service).route(REFUND).with("limits: { per_agent: { held: 3 } }").run().await;
     let agent = gate.agent("evil").await;
     for id in 0..3 {
         let call = agent.post(&format!("/v1/refunds/{id}"), &serde_json::json!({ "amount": 900 })).start();

@@ -15,7 +15,7 @@ use crate::approval::{Verdict, quorum, tally};
 use crate::call::{Call, StoredAnswer};
 use crate::clock::Timestamp;
 use crate::deed::Actor;
-use crate::hold::{Offer, Unwritten};
+use crate::hold::{Offer, Resting, Unwritten};
 use crate::id::IntentId;
 use crate::intent::{Event, Intent, State, What};
 use crate::refusal::Refusal;
@@ -34,11 +34,18 @@ impl Gate {
         &self,
         id: IntentId,
         token: u64,
-        call: &Arc<Call>,
+        call: &Arc<Resting>,
         offer: Option<Offer>,
     ) -> Result<Released, Refusal> {
         let (gate, call) = (self.clone(), call.clone());
-        let claimed = tokio::spawn(async move { gate.try_claim(id, token, &call, offer).await }).await;
+        let claimed = tokio::spawn(async move {
+            let call = call.wake().ok_or_else(|| {
+                tracing::error!(intent = %id, "a held call could not be read again");
+                Refusal::Unavailable { intent: Some(id), why: "the call could not be read again".to_owned() }
+            })?;
+            gate.try_claim(id, token, &Arc::new(call), offer).await
+        })
+        .await;
         claimed.unwrap_or_else(|error| {
             Err(Refusal::Unavailable { intent: Some(id), why: format!("the claim was cut off: {error}") })
         })

@@ -1,6 +1,7 @@
 //! What time does to intents: they expire, their delay ends. One queue of deadlines, one task.
 
 use std::collections::{BTreeSet, HashMap};
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -32,6 +33,7 @@ struct Queue {
     /// Whose the intents are that are not resolved, also those without a caller.
     owners: HashMap<IntentId, Owner>,
     open: HashMap<Owner, usize>,
+    by_project: HashMap<Arc<str>, usize>,
 }
 
 /// Who an intent counts for: project and fingerprint.
@@ -53,26 +55,24 @@ impl Deadlines {
     pub(crate) fn opened(&self, id: IntentId, owner: Owner) {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         if queue.owners.insert(id, owner.clone()).is_none() {
+            *queue.by_project.entry(owner.0.clone()).or_default() += 1;
             *queue.open.entry(owner).or_default() += 1;
         }
     }
 
-    /// How many intents of an owner are open.
-    pub(crate) fn open_of(&self, owner: &Owner) -> usize {
+    /// How many intents of an owner are open, and of its project.
+    pub(crate) fn open_of(&self, owner: &Owner) -> (usize, usize) {
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        queue.open.get(owner).copied().unwrap_or(0)
+        let count = |open: Option<&usize>| open.copied().unwrap_or(0);
+        (count(queue.open.get(owner)), count(queue.by_project.get(&owner.0)))
     }
 
     /// The intent is resolved.
     pub(crate) fn forget(&self, id: IntentId) {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(owner) = queue.owners.remove(&id)
-            && let Some(open) = queue.open.get_mut(&owner)
-        {
-            *open = open.saturating_sub(1);
-            if *open == 0 {
-                queue.open.remove(&owner);
-            }
+        if let Some(owner) = queue.owners.remove(&id) {
+            one_less(&mut queue.open, &owner);
+            one_less(&mut queue.by_project, &owner.0);
         }
         if let Some(at) = queue.by_id.remove(&id) {
             queue.by_time.remove(&(at, id));
@@ -90,6 +90,15 @@ impl Deadlines {
             }
             Some((at, _)) => Err(Some(now.until(at).min(LOOK))),
             None => Err(None),
+        }
+    }
+}
+
+fn one_less<K: Eq + Hash>(open: &mut HashMap<K, usize>, key: &K) {
+    if let Some(count) = open.get_mut(key) {
+        *count = count.saturating_sub(1);
+        if *count == 0 {
+            open.remove(key);
         }
     }
 }

@@ -4,10 +4,12 @@
 //! verdict is missed.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{mpsc, watch};
 
+use crate::agent::Agent;
 use crate::call::StoredAnswer;
 use crate::clock::Timestamp;
 use crate::hold::Offer;
@@ -31,7 +33,9 @@ pub(crate) enum Signal {
 #[derive(Debug)]
 pub(crate) struct Waiter {
     pub(crate) token: u64,
-    pub(crate) agent: AgentId,
+    agent: Arc<Agent>,
+    /// Bytes of memory that its request takes.
+    weight: usize,
     pub(crate) since: Timestamp,
     pub(crate) hold_ends_at: Timestamp,
     signals: mpsc::UnboundedSender<Box<Signal>>,
@@ -48,7 +52,16 @@ pub(crate) struct Holds {
 struct Line {
     next: u64,
     waiters: HashMap<IntentId, Waiter>,
-    by_agent: HashMap<AgentId, usize>,
+    all: Load,
+    by_agent: HashMap<AgentId, Load>,
+    by_project: HashMap<String, Load>,
+}
+
+/// What waits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Load {
+    pub(crate) calls: usize,
+    pub(crate) bytes: usize,
 }
 
 /// A place taken in the line.
@@ -63,16 +76,22 @@ pub(crate) struct Place {
 
 impl Holds {
     /// Takes the intent's place in the line.
-    pub(crate) fn arm(&self, intent: IntentId, agent: AgentId, since: Timestamp, hold_ends_at: Timestamp) -> Place {
+    pub(crate) fn arm(
+        &self,
+        intent: IntentId,
+        (agent, weight): (Arc<Agent>, usize),
+        since: Timestamp,
+        hold_ends_at: Timestamp,
+    ) -> Place {
         let (sender, signals) = mpsc::unbounded_channel();
         let mut line = self.line();
         line.next += 1;
         let token = line.next;
-        let waiter = Waiter { token, agent, since, hold_ends_at, signals: sender };
+        line.came(&agent, weight);
+        let waiter = Waiter { token, agent, weight, since, hold_ends_at, signals: sender };
         let before = line.waiters.insert(intent, waiter);
-        *line.by_agent.entry(agent).or_default() += 1;
         if let Some(before) = &before {
-            line.left(before.agent);
+            line.left(before);
         }
         self.counted(&line);
         Place { token, signals, before }
@@ -85,7 +104,7 @@ impl Holds {
             return false;
         }
         if let Some(waiter) = line.waiters.remove(&intent) {
-            line.left(waiter.agent);
+            line.left(&waiter);
         }
         self.counted(&line);
         true
@@ -100,7 +119,7 @@ impl Holds {
     pub(crate) fn take(&self, intent: IntentId) -> Option<Waiter> {
         let mut line = self.line();
         let waiter = line.waiters.remove(&intent)?;
-        line.left(waiter.agent);
+        line.left(&waiter);
         self.counted(&line);
         Some(waiter)
     }
@@ -115,18 +134,17 @@ impl Holds {
         self.line().waiters.get(&intent).map(|waiter| (waiter.since, waiter.hold_ends_at))
     }
 
-    pub(crate) fn count(&self) -> usize {
-        self.line().waiters.len()
-    }
-
-    pub(crate) fn count_of(&self, agent: AgentId) -> usize {
-        self.line().by_agent.get(&agent).copied().unwrap_or(0)
+    /// What waits of this agent, of its project, and of all.
+    pub(crate) fn loads(&self, agent: &Agent) -> [Load; 3] {
+        let line = self.line();
+        let own = line.by_agent.get(&agent.id).copied().unwrap_or_default();
+        [own, line.by_project.get(&agent.project).copied().unwrap_or_default(), line.all]
     }
 
     /// The intents whose callers wait here, of one agent or of all.
     pub(crate) fn intents(&self, agent: Option<AgentId>) -> Vec<IntentId> {
         let line = self.line();
-        let wanted = |waiter: &Waiter| agent.is_none_or(|agent| agent == waiter.agent);
+        let wanted = |waiter: &Waiter| agent.is_none_or(|agent| agent == waiter.agent.id);
         line.waiters.iter().filter(|(_, waiter)| wanted(waiter)).map(|(id, _)| *id).collect()
     }
 
@@ -160,12 +178,66 @@ impl Waiter {
 }
 
 impl Line {
-    fn left(&mut self, agent: AgentId) {
-        if let Some(count) = self.by_agent.get_mut(&agent) {
-            *count -= 1;
-            if *count == 0 {
-                self.by_agent.remove(&agent);
-            }
+    fn came(&mut self, agent: &Agent, weight: usize) {
+        self.all.add(weight);
+        self.by_agent.entry(agent.id).or_default().add(weight);
+        match self.by_project.get_mut(&agent.project) {
+            Some(load) => load.add(weight),
+            None => drop(self.by_project.insert(agent.project.clone(), Load { calls: 1, bytes: weight })),
         }
+    }
+
+    fn left(&mut self, waiter: &Waiter) {
+        self.all.take(waiter.weight);
+        take_from(&mut self.by_agent, &waiter.agent.id, waiter.weight);
+        take_from(&mut self.by_project, &waiter.agent.project, waiter.weight);
+    }
+}
+
+impl Load {
+    fn add(&mut self, weight: usize) {
+        self.calls += 1;
+        self.bytes += weight;
+    }
+
+    fn take(&mut self, weight: usize) {
+        self.calls = self.calls.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(weight);
+    }
+}
+
+fn take_from<K: Hash + Eq>(loads: &mut HashMap<K, Load>, key: &K, weight: usize) {
+    if let Some(load) = loads.get_mut(key) {
+        load.take(weight);
+        if load.calls == 0 {
+            loads.remove(key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_is_counted_once_whoever_comes_takes_over_and_leaves() {
+        let (holds, at) = (Holds::default(), Timestamp(0));
+        let [one, two] = ["one", "two"].map(|name| Arc::new(Agent::unregistered("support", name)));
+        let load = |agent: &Agent| holds.loads(agent).map(|load| (load.calls, load.bytes));
+        let [a, b] = [IntentId::new(at), IntentId::new(at)];
+        let first = holds.arm(a, (one.clone(), 100), at, at);
+        assert_eq!(load(&one), [(1, 100); 3]);
+        // The same call comes again and takes the place over.
+        let again = holds.arm(a, (one.clone(), 120), at, at);
+        assert_eq!(load(&one), [(1, 120); 3]);
+        assert!(!holds.leave(a, first.token), "an older connection took the place away");
+        let other = holds.arm(b, (two.clone(), 5), at, at);
+        assert_eq!(load(&one), [(1, 120), (2, 125), (2, 125)]);
+        assert!(holds.leave(a, again.token) && !holds.leave(a, again.token));
+        assert_eq!((load(&one), load(&two)), ([(0, 0), (1, 5), (1, 5)], [(1, 5); 3]));
+        assert!(holds.take(b).is_some() && !holds.leave(b, other.token));
+        assert_eq!(load(&two), [(0, 0); 3]);
+        let line = holds.line();
+        assert!(line.by_agent.is_empty() && line.by_project.is_empty(), "{line:?}");
     }
 }

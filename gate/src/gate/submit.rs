@@ -15,7 +15,7 @@ use crate::approval::quorum;
 use crate::call::{Call, Submitted};
 use crate::clock::Timestamp;
 use crate::feed::News;
-use crate::hold::Hold;
+use crate::hold::{Hold, Resting};
 use crate::id::IntentId;
 use crate::intent::facts::{AgentFacts, Facts, ParamFacts, RequestFacts, RequirementFacts};
 use crate::intent::{Resolution, State};
@@ -202,10 +202,11 @@ impl Gate {
             let state = State::Pending { expires_at };
             let entry = Entry { people: true, ..self.entry(call, shown, decision, state, Some(same), now) };
             let id = entry.id;
-            let hold_ends_at = now.plus(call.patience).min(expires_at);
-            let place = self.inner.holds.arm(id, call.agent.id, now, hold_ends_at);
+            let resting = Resting::new(call);
+            let until = now.plus(call.patience).min(expires_at);
+            let place = self.inner.holds.arm(id, (call.agent.clone(), resting.weight()), now, until);
             let waiting_for = quorum::announced(requirement);
-            let hold = Hold::new(self.clone(), id, place, call, waiting_for, expires_at);
+            let hold = Hold::new(self.clone(), id, place, resting, waiting_for, expires_at);
             // Before it is written: a store that is given up may write it all the same, and then it counts and expires.
             self.inner.deadlines.opened(id, owner(call));
             self.inner.deadlines.add(id, expires_at);
@@ -224,29 +225,42 @@ impl Gate {
         Err(Refusal::Unavailable { intent: None, why: "the same call comes too often at once".to_owned() })
     }
 
+    /// Whether one more call may be held: for its agent, for the project, for the gate.
     pub(crate) fn within_limits(&self, call: &Call) -> Result<(), Refusal> {
         let rules = self.rules();
         let limits = &rules.config().limits;
-        let (all, own) = (self.inner.holds.count(), self.inner.holds.count_of(call.agent.id));
-        let retry_after = Duration::from_secs(5);
-        if own >= limits.held_per_agent {
-            let what = format!("{own} calls of this agent are held already");
-            return Err(Refusal::Limited { retry_after, what });
-        }
-        if all >= limits.held {
-            return Err(Refusal::Limited { retry_after, what: format!("{all} calls are held already") });
+        let weight = call.request.resting_weight();
+        let of = ["of this agent", "of this project", "of all agents"];
+        let most = [
+            (limits.per_agent.held, limits.per_agent.held_bytes),
+            (limits.per_project.held, limits.per_project.held_bytes),
+            (limits.held, limits.held_bytes),
+        ];
+        for ((load, of), (calls, bytes)) in self.inner.holds.loads(&call.agent).into_iter().zip(of).zip(most) {
+            if load.calls >= calls {
+                return Err(limited(format!("{} calls {of} are held already", load.calls)));
+            }
+            if load.bytes.saturating_add(weight) > bytes {
+                let held = format!("{} calls {of} that are held take {} bytes", load.calls, load.bytes);
+                return Err(limited(format!("{held}, and with this one more than {bytes}")));
+            }
         }
         Ok(())
     }
 
     /// Hanging up ends a hold, not its intent: without a limit one agent could flood people and the store.
     fn may_open(&self, call: &Call) -> Result<(), Refusal> {
-        let open = self.inner.deadlines.open_of(&owner(call));
-        if open < self.rules().config().limits.held_per_agent {
-            return Ok(());
+        let rules = self.rules();
+        let limits = &rules.config().limits;
+        let (own, of_project) = self.inner.deadlines.open_of(&owner(call));
+        for (open, most, of) in
+            [(own, limits.per_agent.held, "of this agent"), (of_project, limits.per_project.held, "of this project")]
+        {
+            if open >= most {
+                return Err(limited(format!("{open} calls {of} wait for people already")));
+            }
         }
-        let what = format!("{open} calls of this agent wait for people already");
-        Err(Refusal::Limited { retry_after: Duration::from_secs(5), what })
+        Ok(())
     }
 
     fn entry(
@@ -293,13 +307,14 @@ impl Gate {
     /// Joins a call to an intent that is there already.
     pub(crate) fn attach(&self, call: &Arc<Call>, id: IntentId, waiting_for: String, expires_at: Timestamp) -> Hold {
         let now = self.now();
-        let hold_ends_at = now.plus(call.patience).min(expires_at);
-        let mut place = self.inner.holds.arm(id, call.agent.id, now, hold_ends_at);
+        let resting = Resting::new(call);
+        let until = now.plus(call.patience).min(expires_at);
+        let mut place = self.inner.holds.arm(id, (call.agent.clone(), resting.weight()), now, until);
         if let Some(before) = place.before.take() {
             let refusal = Refusal::Superseded { intent: id, waiting_for: waiting_for.clone(), expires_at };
             before.tell(Signal::Refused(refusal));
         }
-        Hold::new(self.clone(), id, place, call, waiting_for, expires_at)
+        Hold::new(self.clone(), id, place, resting, waiting_for, expires_at)
     }
 }
 
@@ -313,6 +328,10 @@ impl Gate {
         let decision = decide_as(rules, agent, request, &hit, self.now());
         !decision.observed && matches!(decision.verdict, Verdict::Require(_))
     }
+}
+
+fn limited(what: String) -> Refusal {
+    Refusal::Limited { retry_after: Duration::from_secs(5), what }
 }
 
 fn owner(call: &Call) -> Owner {

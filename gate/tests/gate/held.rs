@@ -328,7 +328,7 @@ async fn an_idempotency_key_is_the_call_and_another_content_is_refused() {
 
 #[tokio::test]
 async fn limits_are_per_agent_and_for_all() {
-    let house = house_with(&format!("limits: {{ held: 3, held_per_agent: 2 }}\n{RULES}")).await;
+    let house = house_with(&format!("limits: {{ held: 3, per_agent: {{ held: 2 }} }}\n{RULES}")).await;
     let _a = house.held("POST /refunds\n\n{\"amount\":1}").await;
     let b = house.held("POST /refunds\n\n{\"amount\":2}").await;
     assert!(matches!(house.refused("POST /refunds\n\n{\"amount\":3}").await, Refusal::Limited { .. }));
@@ -348,8 +348,37 @@ async fn limits_are_per_agent_and_for_all() {
 }
 
 #[tokio::test]
+async fn the_memory_of_held_calls_is_bounded_for_each_agent_project_and_for_all() {
+    let big = |n: usize| format!("POST /refunds\n\n{{\"amount\":{n},\"note\":\"{}\"}}", "x".repeat(1000));
+    let full = |submitted: Submitted| matches!(submitted, Submitted::Refused(Refusal::Limited { .. }));
+    for limits in ["per_agent: { held_bytes: 3000 }", "per_project: { held_bytes: 3000 }", "held_bytes: 3000"] {
+        let house = house_with(&format!("limits: {{ {limits} }}\n{RULES}")).await;
+        let mut first = house.held(&big(1)).await;
+        let second = house.held(&big(2)).await;
+        assert!(full(house.submit(&big(3)).await), "{limits}");
+        // The same call again takes the place of the one that waits, and counts in its stead.
+        let third = house.held(&big(2)).await;
+        assert!(full(house.submit(&big(3)).await), "{limits}");
+        drop(second);
+        assert!(full(house.submit(&big(3)).await), "{limits}: an older connection that leaves gives nothing back");
+        drop(third);
+        let fourth = house.held(&big(3)).await;
+        assert!(full(house.submit(&big(2)).await), "{limits}: who comes back takes room again");
+        let other = house.gate.submit(house.call_of(&agent("other"), &big(4))).await;
+        assert_eq!(full(other), !limits.starts_with("per_agent"), "{limits}");
+        house.approve(first.intent(), &*house.approver("ann").await).await.unwrap();
+        let Wake::Connect(approved) = first.wake().await else { panic!() };
+        approved.claim().await.unwrap().failed("not today").await;
+        drop((first, fourth));
+        let again = [house.held(&big(5)).await, house.held(&big(6)).await];
+        assert!(full(house.submit(&big(7)).await), "{limits}");
+        drop(again);
+    }
+}
+
+#[tokio::test]
 async fn what_an_agent_left_behind_counts_also_after_a_restart_and_until_it_expires() {
-    let text = format!("limits: {{ held_per_agent: 1 }}\n{RULES}");
+    let text = format!("limits: {{ per_agent: {{ held: 1 }} }}\n{RULES}");
     let house = house_with(&text).await;
     drop(house.held("POST /refunds\n\n{\"amount\":1}").await);
     let again = open(&house.path, &house.clock, &text).await;

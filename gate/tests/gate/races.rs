@@ -189,7 +189,7 @@ async fn who_attaches_to_what_is_over_and_not_yet_written_hears_of_it() {
 
 #[tokio::test]
 async fn who_comes_again_takes_over_also_where_no_more_may_be_held() {
-    let house = house_with(&format!("{RULES}limits: {{ held_per_agent: 1 }}\n")).await;
+    let house = house_with(&format!("{RULES}limits: {{ per_agent: {{ held: 1 }} }}\n")).await;
     let old = house.held(REFUND).await;
     let new = house.held(REFUND).await;
     assert_eq!(old.intent(), new.intent());

@@ -238,7 +238,7 @@ async fn an_undelivered_answer_is_handed_out_once_however_many_ask() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_start_with_ten_thousand_pending_calls_takes_less_than_five_seconds() {
-    let house = shared(&format!("{RULES}limits: {{ held_per_agent: 20000 }}\n")).await;
+    let house = shared(&format!("{RULES}limits: {{ per_agent: {{ held: 20000 }} }}\n")).await;
     let mut entering = tokio::task::JoinSet::new();
     for part in 0..20 {
         let house = house.clone();

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use gate::AgentId;
 use rules::Request;
 use rules::request::Content;
+use rules::request::mcp::Message;
 use serde_json::Value;
 use tokio::sync::Notify;
 
@@ -62,7 +63,14 @@ impl HeldCalls {
     /// Ends the hold that a message cancels, if it is such a message and there is one. Two clients without
     /// sessions may use one id at the same time: whose call is meant cannot be told then, and both are kept.
     pub(crate) fn note(&self, agent: AgentId, message: &Request) {
-        let Content::Mcp(notification) = &message.content else { return };
+        match &message.content {
+            Content::Mcp(one) => self.note_one(agent, message, one),
+            Content::McpBatch(all) => all.iter().for_each(|one| self.note_one(agent, message, one)),
+            _ => {}
+        }
+    }
+
+    fn note_one(&self, agent: AgentId, message: &Request, notification: &Message) {
         if notification.method.as_deref() != Some(CANCELLED) {
             return;
         }

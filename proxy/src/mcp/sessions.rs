@@ -16,7 +16,7 @@ use rules::request::json::Json;
 use rules::request::{Content, Head};
 
 const REMEMBERED_PER_AGENT: usize = 256;
-const LONGEST_CLIENT: usize = 128;
+pub(super) const LONGEST_CLIENT: usize = 128;
 /// Longer ids are cut here for the look-up; that two would then be the same is refused, not let through.
 const LONGEST_ID: usize = 512;
 

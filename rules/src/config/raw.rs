@@ -13,7 +13,7 @@ pub(super) mod values;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-pub(super) use gate::{Admin, Approval, Audit, Hold, HoldTime, Limits, Permit, Proxy, Record, Sync, Tls};
+pub(super) use gate::{Admin, Approval, Audit, Hold, HoldTime, Limits, Permit, Proxy, Quota, Record, Sync, Tls};
 pub(super) use people::{Agent, Project, Projects, Unregistered};
 pub(super) use policy::{AnySource, AnyTier, Approvals, Confirm, Policy, Schedule, Tier, Tiers};
 pub(super) use route::{GraphQl, Match, Mcp, Param, Route, RouteMatch};

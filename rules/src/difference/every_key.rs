@@ -39,7 +39,11 @@ const KEYS: &str = r#"
     limits.head_timeout                        | - -> "5s"                                           |   |
     limits.stored_response                     | - -> "2MiB"                                         |   |
     limits.held                                | - -> 500                                            |   |
-    limits.held_per_agent                      | - -> 7                                              |   |
+    limits.held_bytes                          | - -> "2GiB"                                         |   |
+    limits.per_agent.held                      | - -> 7                                              |   |
+    limits.per_agent.held_bytes                | - -> "1MiB"                                         |   |
+    limits.per_project.held                    | - -> 7                                              |   |
+    limits.per_project.held_bytes              | - -> "1MiB"                                         |   |
     enforce                                    | true -> false                                       | ! |
     risk_tiers.low.decision                    | - -> "auto_approve"                                 | ! |
     risk_tiers.low.message                     | - -> "no"                                           |   |

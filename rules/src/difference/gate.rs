@@ -4,7 +4,7 @@ use super::compare::{Compared, added, missing, names, option, removed, shown, sp
 use super::policies::{Asked, approvals, decision_rank};
 use super::{Change, Kind};
 use crate::config::{
-    AgentEntry, Anonymous, Config, HoldTimeout, Limits, PolicyDecision, RiskTier, TierPolicy, TlsFiles,
+    AgentEntry, Anonymous, Config, HoldTimeout, Limits, PolicyDecision, Quota, RiskTier, TierPolicy, TlsFiles,
 };
 
 pub(super) fn compare(old: &Config, new: &Config, changes: &mut Vec<Change>) {
@@ -93,13 +93,18 @@ fn settings(old: &Config, new: &Config, changes: &mut Vec<Change>) {
 
 fn limits(gate: &mut Compared, old: &Limits, new: &Limits) {
     // Taken apart whole: a limit that is added must be compared here, too.
-    let Limits { body, head, head_timeout, stored_response, held, held_per_agent } = old;
+    let Limits { body, head, head_timeout, stored_response, held, held_bytes, per_agent, per_project } = old;
     gate.shown("limits.body", body.to_string(), new.body.to_string());
     gate.shown("limits.head", head.to_string(), new.head.to_string());
     gate.shown("limits.head_timeout", span(head_timeout), span(&new.head_timeout));
     gate.shown("limits.stored_response", stored_response.to_string(), new.stored_response.to_string());
     gate.shown("limits.held", held.to_string(), new.held.to_string());
-    gate.shown("limits.held_per_agent", held_per_agent.to_string(), new.held_per_agent.to_string());
+    gate.shown("limits.held_bytes", held_bytes.to_string(), new.held_bytes.to_string());
+    for (name, old, new) in [("per_agent", per_agent, &new.per_agent), ("per_project", per_project, &new.per_project)] {
+        let Quota { held, held_bytes } = old;
+        gate.shown(&format!("limits.{name}.held"), held.to_string(), new.held.to_string());
+        gate.shown(&format!("limits.{name}.held_bytes"), held_bytes.to_string(), new.held_bytes.to_string());
+    }
 }
 
 fn tls(gate: &mut Compared, name: &str, [old, new]: [&Option<TlsFiles>; 2], why: &str) {

@@ -23,7 +23,7 @@ impl Request {
             if declared(&head)? != MediaType::Json {
                 return Err(Malformed::new(415, "MCP messages are application/json", "header content-type"));
             }
-            Content::Mcp(mcp::Message::read(&body, &head)?)
+            mcp::content(&body, &head)?
         } else if looks.graphql {
             graphql::read(&head, || declared(&head), &body)?.map_or(Content::Opaque, Content::GraphQl)
         } else if body.is_empty() || !(looks.json || looks.form) {

@@ -1,8 +1,9 @@
 //! JSON-RPC 2.0 messages as Model Context Protocol servers receive them over Streamable HTTP.
 
 use super::json::{Json, folded};
-use super::{Head, Malformed};
+use super::{Content, Head, Malformed};
 
+mod batch;
 mod mirrored;
 
 const PARSE_ERROR: i32 = -32700;
@@ -15,7 +16,7 @@ const PARAM: &str = "mcp-param-";
 /// Each is compared with all arguments.
 const MOST_PARAMS: usize = 32;
 
-/// One message (never a batch).
+/// One message.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Message {
     /// `None`: a response the client sends.
@@ -29,13 +30,38 @@ pub struct Message {
     pub progress_token: Option<Json>,
 }
 
+/// What a request to an MCP server carries: a message, or a batch of them.
+///
+/// # Errors
+/// As of [`Message::read`], or it is no batch that every server would read as this one.
+pub(super) fn content(body: &[u8], head: &Head) -> Result<Content, Malformed> {
+    match parsed(body)? {
+        Json::List(items) => batch::read(items, head).map(Content::McpBatch),
+        json => Message::checked(json, head).map(Content::Mcp),
+    }
+}
+
+fn parsed(body: &[u8]) -> Result<Json, Malformed> {
+    super::json::parse(body).map_err(|error| Malformed { rpc_code: Some(PARSE_ERROR), ..error })
+}
+
+/// Refuses a batch as a whole: it is never carried out in part.
+pub(crate) fn refused_batch(messages: &[Message], what: &str) -> Malformed {
+    let requests = messages.iter().filter(|message| message.method.is_some());
+    let ids = requests.filter_map(|message| message.id.clone()).collect();
+    Malformed { rpc_id: Some(Json::List(ids)), ..refuse(INVALID_REQUEST, what, "body") }
+}
+
 impl Message {
     /// Reads a message, and checks that the headers which mirror it say the same.
     ///
     /// # Errors
     /// A batch, or what is no request, notification or response by JSON-RPC 2.0; `rpc_code` says it.
     pub fn read(body: &[u8], head: &Head) -> Result<Message, Malformed> {
-        let json = super::json::parse(body).map_err(|error| Malformed { rpc_code: Some(PARSE_ERROR), ..error })?;
+        Self::checked(parsed(body)?, head)
+    }
+
+    fn checked(json: Json, head: &Head) -> Result<Message, Malformed> {
         let id = json.member("id").filter(|id| is_id(id)).cloned();
         let message = message(json).map_err(|error| Malformed { rpc_id: id.clone(), ..error })?;
         message.check_headers(head).map_err(|error| Malformed { rpc_id: id, ..error })?;
@@ -125,7 +151,7 @@ fn message(json: Json) -> Result<Message, Malformed> {
     let members = match json {
         Json::Object(members) => members,
         Json::List(_) => {
-            let what = "batches are not accepted: send each message in a request of its own";
+            let what = "a batch, where one message is expected";
             return Err(refuse(INVALID_REQUEST, what, "body"));
         }
         _ => return Err(refuse(INVALID_REQUEST, "not a JSON-RPC message", "body")),
@@ -157,7 +183,7 @@ fn message(json: Json) -> Result<Message, Malformed> {
     // A server may answer an error to something it could not read with the id null.
     let id = match id {
         Some(Json::Null) if method.is_none() => None,
-        Some(id) if !is_id(&id) => return Err(invalid("must be a string or a whole number", "/id")),
+        Some(id) if !is_id(&id) => return Err(invalid("must be a short string or a whole number", "/id")),
         id => id,
     };
     let Some(method) = method else {
@@ -198,10 +224,10 @@ fn message(json: Json) -> Result<Message, Malformed> {
     Ok(Message { method: Some(method), id, params, name, progress_token })
 }
 
-/// JSON-RPC 2.0 section 4: numbers should have no fraction.
+/// JSON-RPC 2.0 section 4: numbers should have no fraction. What is kept while a call waits is short.
 fn is_id(id: &Json) -> bool {
     match id {
-        Json::String(_) => true,
+        Json::String(text) => text.len() <= LONGEST_NAME,
         Json::Number(number) => !number.contains(['.', 'e', 'E']),
         _ => false,
     }

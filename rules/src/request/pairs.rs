@@ -8,18 +8,25 @@ use std::borrow::Cow;
 use super::Malformed;
 use super::target::hex_pair;
 
+/// No form has so many fields; each takes room beside its bytes.
+const MOST: usize = 10_000;
+
 pub type Pair<'a> = (Cow<'a, str>, Cow<'a, str>);
 
 /// Splits at `&` and the first `=`, and decodes; `+` is a space.
 ///
 /// # Errors
-/// A bad escape, bytes that are not UTF-8, NUL in a name, or a semicolon, which some servers split at.
+/// A bad escape, bytes that are not UTF-8, NUL in a name, more names than any form has, or a semicolon, which
+/// some servers split at.
 pub fn split<'a>(text: &'a str, place: &str) -> Result<Vec<Pair<'a>>, Malformed> {
     if text.contains(';') {
         return Err(Malformed::bad("a bare \";\" is a separator to some servers: write %3B", place));
     }
     let mut pairs = Vec::new();
     for pair in text.split('&').filter(|pair| !pair.is_empty()) {
+        if pairs.len() == MOST {
+            return Err(Malformed::bad("more than 10000 names", place));
+        }
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let name = decode(name, place)?;
         if name.contains('\0') {

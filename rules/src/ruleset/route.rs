@@ -4,27 +4,24 @@
 //! that match, the first in that order decides.
 
 use std::borrow::Cow;
-use std::cmp::Reverse;
-use std::fmt;
 
-use ipnet::IpNet;
-
-use super::glob::Glob;
 use super::params::{self, ParamRule, Source};
-use super::path::{self, Narrows, Template};
+use super::path;
 use super::problem::Problems;
 use super::table::{Key, PathTable};
 use super::title::Title;
-use super::view::{FormField, View};
+use super::view::View;
 use super::{Hit, Looks, Params};
-use crate::config::{self, Operation, RiskTier};
+use crate::config::{self, RiskTier};
 use crate::decision::{Action, Step};
-use crate::request::json::{Json, Pointer};
 use crate::request::{Content, Malformed};
 
 mod considered;
 mod declared;
+mod rule;
 mod shadow;
+
+use rule::{Miss, Named, Rank, Rule, Wanted};
 
 /// All routes of an upstream, ready to be asked.
 #[derive(Debug)]
@@ -46,101 +43,6 @@ pub(super) struct Route {
     pub(super) upgrade: bool,
     pub(super) hide: bool,
     hold: Option<config::HoldTimeout>,
-}
-
-/// One alternative of a route's `match`.
-#[derive(Debug)]
-pub(super) struct Rule {
-    /// Position in `routes`.
-    route: usize,
-    /// As records and traces name it.
-    name: String,
-    method: Option<String>,
-    template: Template,
-    head: Vec<Named>,
-    body: Vec<(Pointer, Wanted)>,
-    form: Vec<(String, Glob)>,
-    graphql: Option<GraphQl>,
-    mcp: Option<Mcp>,
-    /// The match says which path, and not any.
-    names_path: bool,
-}
-
-/// A condition on the head.
-#[derive(Debug)]
-enum Named {
-    Query(String, Glob),
-    Header(String, Glob),
-    /// One of these networks.
-    Client(Vec<IpNet>),
-}
-
-#[derive(Debug)]
-enum Wanted {
-    Text(Glob),
-    Value(serde_json::Value),
-}
-
-#[derive(Debug)]
-struct GraphQl {
-    operation: Option<Operation>,
-    field: Option<Glob>,
-}
-
-#[derive(Debug)]
-struct Mcp {
-    tool: Option<Glob>,
-    method: Option<Glob>,
-    uri: Option<Glob>,
-}
-
-/// Which of two alternatives that both match is taken: the smaller one.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Rank {
-    /// Literal before capture before `*` before `**`, segment by segment.
-    path: Vec<Narrows>,
-    /// A tool or GraphQL field named in full before a glob with a longer start before a shorter one before none.
-    name: (bool, Reverse<usize>),
-    /// A named method before any; `HEAD` itself before the `GET` it follows.
-    method: u8,
-    /// More conditions before fewer.
-    conditions: Reverse<usize>,
-    /// The higher tier.
-    tier: Reverse<RiskTier>,
-    /// Place in the files.
-    order: (usize, usize),
-}
-
-/// Why an alternative was not taken, written out only where somebody reads it.
-#[derive(Debug, Clone, Copy)]
-enum Miss<'a> {
-    Query(&'a str),
-    Header(&'a str),
-    Client,
-    Body(&'a Pointer),
-    Form(&'a str),
-    Operation,
-    Field,
-    Tool,
-    Method,
-    Uri,
-}
-
-impl fmt::Display for Miss<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Miss::Query(name) => write!(f, "query {name} differs"),
-            Miss::Header(name) => write!(f, "header {name} differs"),
-            Miss::Client => f.write_str("another client address"),
-            Miss::Body(pointer) => write!(f, "body at {pointer} differs"),
-            Miss::Form(name) => write!(f, "form {name} differs"),
-            Miss::Operation => f.write_str("another operation"),
-            Miss::Field => f.write_str("another field"),
-            Miss::Tool => f.write_str("another tool"),
-            Miss::Method => f.write_str("another method"),
-            Miss::Uri => f.write_str("another uri"),
-        }
-    }
 }
 
 /// What became of the rules.
@@ -377,197 +279,6 @@ impl Routes {
     }
 }
 
-impl Rule {
-    fn compile(route: usize, given: &config::Match) -> Result<Rule, String> {
-        let template = Template::parse(given.path.as_deref().unwrap_or("/**"))?;
-        let glob = |(name, glob): (&String, &String)| (name.clone(), Glob::compile(glob));
-        let query = given.query.iter().map(glob).map(|(name, glob)| Named::Query(name, glob));
-        let headers = given.headers.iter().map(glob).map(|(name, glob)| Named::Header(name.to_ascii_lowercase(), glob));
-        let client = (!given.client.is_empty()).then(|| Named::Client(given.client.clone()));
-        let mut body = Vec::with_capacity(given.body.len());
-        for (pointer, value) in &given.body {
-            let wanted = match value {
-                serde_json::Value::String(text) => Wanted::Text(Glob::compile(text)),
-                value => Wanted::Value(value.clone()),
-            };
-            body.push((Pointer::parse(pointer)?, wanted));
-        }
-        let compiled = |text: &Option<String>| text.as_deref().map(Glob::compile);
-        let mcp = given.mcp.as_ref().map(|mcp| Mcp {
-            tool: compiled(&mcp.tool),
-            method: compiled(&mcp.method),
-            uri: compiled(&mcp.uri),
-        });
-        let graphql = given
-            .graphql
-            .as_ref()
-            .map(|graphql| GraphQl { operation: graphql.operation, field: compiled(&graphql.field) });
-        Ok(Rule {
-            route,
-            name: name_of(given),
-            method: given.method.clone(),
-            template,
-            head: query.chain(headers).chain(client).collect(),
-            body,
-            form: given.form.iter().map(glob).collect(),
-            graphql,
-            mcp,
-            names_path: given.path.as_deref().is_some_and(|path| path != "/**"),
-        })
-    }
-
-    fn rank(&self, tier: RiskTier, order: (usize, usize)) -> Rank {
-        let name = match self.named() {
-            Some(Glob::Literal(name)) => (false, Reverse(name.len())),
-            Some(glob) => (true, Reverse(glob.prefix().len() + 1)),
-            // Of any field: still before what does not name GraphQL.
-            None if self.graphql.is_some() => (true, Reverse(1)),
-            None => (true, Reverse(0)),
-        };
-        let of_mcp = self.mcp.as_ref().map_or(0, |mcp| {
-            usize::from(mcp.tool.is_some()) + usize::from(mcp.method.is_some()) + usize::from(mcp.uri.is_some())
-        });
-        let of_graphql = self
-            .graphql
-            .as_ref()
-            .map_or(0, |graphql| usize::from(graphql.operation.is_some()) + usize::from(graphql.field.is_some()));
-        Rank {
-            path: self.template.specificity(),
-            name,
-            method: match self.method.as_deref() {
-                Some("HEAD") => 0,
-                Some(_) => 1,
-                None => 2,
-            },
-            conditions: Reverse(self.head.len() + self.body.len() + self.form.len() + of_mcp + of_graphql),
-            tier: Reverse(tier),
-            order,
-        }
-    }
-
-    fn takes_method(&self, method: &str) -> bool {
-        match self.method.as_deref() {
-            None => true,
-            Some(wanted) => wanted == method || (wanted == "GET" && method == "HEAD"),
-        }
-    }
-
-    /// Which MCP tools or GraphQL fields the rule is for.
-    fn named(&self) -> Option<&Glob> {
-        let tool = self.mcp.as_ref().and_then(|mcp| mcp.tool.as_ref());
-        tool.or(self.graphql.as_ref().and_then(|graphql| graphql.field.as_ref()))
-    }
-
-    /// The tool or field, where it is exactly one.
-    fn one_name(&self) -> Option<&str> {
-        match self.named()? {
-            Glob::Literal(name) => Some(name),
-            _ => None,
-        }
-    }
-
-    /// Whether some call of this tool can match.
-    fn takes_tool(&self, tool: &str) -> bool {
-        let Some(mcp) = &self.mcp else { return true };
-        mcp.uri.is_none()
-            && mcp.tool.as_ref().is_none_or(|glob| glob.matches(tool))
-            && mcp.method.as_ref().is_none_or(|glob| glob.matches("tools/call"))
-    }
-
-    /// Whether neither the head nor the arguments of a call make a difference.
-    fn takes_every_call(&self) -> bool {
-        self.head.is_empty() && self.body.is_empty() && self.form.is_empty()
-    }
-
-    fn names_method(&self) -> bool {
-        self.mcp.as_ref().is_some_and(|mcp| mcp.method.is_some())
-    }
-
-    fn head_misses(&self, view: &mut View<'_>) -> Result<Option<Miss<'_>>, Malformed> {
-        for named in &self.head {
-            let (value, glob, miss) = match named {
-                Named::Query(name, glob) => (view.query(name)?, glob, Miss::Query(name)),
-                Named::Header(name, glob) => (view.header(name)?, glob, Miss::Header(name)),
-                Named::Client(networks) => {
-                    let is_there = |client| networks.iter().any(|network| network.contains(&client));
-                    if !view.head.client.is_some_and(is_there) {
-                        return Ok(Some(Miss::Client));
-                    }
-                    continue;
-                }
-            };
-            if !value.is_some_and(|value| glob.matches(value)) {
-                return Ok(Some(miss));
-            }
-        }
-        Ok(None)
-    }
-
-    fn body_misses(&self, view: &mut View<'_>) -> Result<Option<Miss<'_>>, Malformed> {
-        if let Some(mcp) = &self.mcp
-            && let Some(miss) = mcp.misses(view.content())
-        {
-            return Ok(Some(miss));
-        }
-        if let Some(graphql) = &self.graphql
-            && let Some(miss) = graphql.misses(view)
-        {
-            return Ok(Some(miss));
-        }
-        for (pointer, wanted) in &self.body {
-            let holds = view.body(pointer)?.is_some_and(|value| match (wanted, value.as_ref()) {
-                (Wanted::Text(glob), Json::String(text)) => glob.matches(text),
-                (Wanted::Text(_), _) => false,
-                (Wanted::Value(wanted), value) => value.equals(wanted),
-            });
-            if !holds {
-                view.check_lists(pointer)?;
-                return Ok(Some(Miss::Body(pointer)));
-            }
-        }
-        for (name, glob) in &self.form {
-            match view.form(name)? {
-                Some(FormField::Text(value)) if glob.matches(value) => {}
-                Some(FormField::File(_)) => return Err(params::a_file(name)),
-                _ => return Ok(Some(Miss::Form(name))),
-            }
-        }
-        Ok(None)
-    }
-}
-
-impl Mcp {
-    fn misses(&self, content: &Content) -> Option<Miss<'static>> {
-        let Content::Mcp(message) = content else { return Some(Miss::Method) };
-        let holds = |glob: &Option<Glob>, value: Option<&str>| {
-            glob.as_ref().is_none_or(|glob| value.is_some_and(|value| glob.matches(value)))
-        };
-        if !holds(&self.tool, message.tool()) {
-            return Some(Miss::Tool);
-        }
-        if !holds(&self.method, message.method.as_deref()) {
-            return Some(Miss::Method);
-        }
-        if !holds(&self.uri, message.uri()) {
-            return Some(Miss::Uri);
-        }
-        None
-    }
-}
-
-impl GraphQl {
-    fn misses(&self, view: &View<'_>) -> Option<Miss<'static>> {
-        let (Content::GraphQl(call), Some(field)) = (view.content(), view.field()) else {
-            return Some(Miss::Operation);
-        };
-        if self.operation.is_some_and(|operation| operation != call.operation) {
-            return Some(Miss::Operation);
-        }
-        let holds = self.field.as_ref().is_none_or(|glob| glob.matches(&field.name));
-        (!holds).then_some(Miss::Field)
-    }
-}
-
 fn hit(rule: &Rule, route: &Route, view: &View<'_>, mut trace: Vec<Step>, params: Params, defects: Vec<String>) -> Hit {
     let tool = if let Content::Mcp(message) = view.content() { message.name.as_deref() } else { None };
     let name = match (&route.action, tool) {
@@ -587,24 +298,6 @@ fn hit(rule: &Rule, route: &Route, view: &View<'_>, mut trace: Vec<Step>, params
         trace,
         defects,
     }
-}
-
-fn name_of(given: &config::Match) -> String {
-    if let Some(graphql) = &given.graphql {
-        let operation = graphql.operation.map_or("graphql", Operation::as_str);
-        return format!("{operation} {}", graphql.field.as_deref().unwrap_or("*"));
-    }
-    let mut name = match &given.mcp {
-        Some(mcp) => match (&mcp.method, &mcp.tool) {
-            (Some(method), _) => method.clone(),
-            (None, tool) => format!("tools/call {}", tool.as_deref().unwrap_or("*")),
-        },
-        None => format!("{} {}", given.method.as_deref().unwrap_or("ANY"), given.path.as_deref().unwrap_or("/**")),
-    };
-    if let Some(uri) = given.mcp.as_ref().and_then(|mcp| mcp.uri.as_deref()) {
-        name = format!("{name} {uri}");
-    }
-    name
 }
 
 /// An action's name from another name: `deleteFile`, `delete-file` and `Delete File` are `delete_file`.

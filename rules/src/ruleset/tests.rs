@@ -236,3 +236,112 @@ upstreams:
         assert_eq!(mount(listener, host, target), expected, "{listener} {host} {target}");
     }
 }
+
+#[test]
+fn a_request_that_rested_is_the_one_it_was() {
+    let rules = rules(
+        "upstreams:
+  api:
+    url: http://127.0.0.1:9/base
+    at: /api
+    paths: { encoded_slash: allow }
+    routes:
+      - { action: pay, match: { method: POST, path: '/pay/{id}', body: { /kind: card } }, params: { n: { from: /n, type: integer } } }
+      - { action: send, match: { method: POST, path: /form, form: { to: '*' } }, params: { to: form.to } }
+      - { action: ask, match: { path: /graph, graphql: { field: '*' } } }
+      - { action: get, match: 'GET /**', params: { q: query.q } }
+  tools: { url: 'http://127.0.0.1:9', at: /t, protocol: mcp, routes: [{ match: { mcp: { tool: '*' } } }] }
+",
+    );
+    for text in [
+        "POST /api/pay/a%2fb?x=1\nx-thing: 1\n\n{\"kind\":\"card\",\"n\":1e2,\"s\":\"\\u00e9\"}",
+        "POST /api/form\ncontent-type: application/x-www-form-urlencoded\n\nto=a+b&c=%26",
+        "POST /api/form\ncontent-type: multipart/form-data; boundary=b\n\n--b\r\ncontent-disposition: form-data; name=\"to\"\r\n\r\nme\r\n--b--\r\n",
+        "POST /api/graph\n\n{\"query\":\"query($a: Int = 3) { a(n: $a) b: c }\"}",
+        "GET /api/graph?query=%7Ba%7D",
+        "GET /api/x%20y/?q=%C3%A9",
+        "POST /t/mcp\nmcp-session-id: s\nholdshort-agent: x\naccept-encoding: gzip\n\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"t\",\"arguments\":{\"n\":[1.0,{}]}}}",
+    ] {
+        let request = request(&rules, text).unwrap();
+        let resting = crate::request::Resting::new(&request);
+        let again = resting.wake().unwrap();
+        assert_eq!(again.content, request.content, "{text}");
+        assert_eq!((&again.head, &again.body, &again.path), (&request.head, &request.body, &request.path), "{text}");
+        assert_eq!((&again.target, &again.content_digest), (&request.target, &request.content_digest), "{text}");
+        let (before, after) = (rules.route(&request).unwrap(), rules.route(&again).unwrap());
+        assert_eq!(format!("{after:?}"), format!("{before:?}"), "{text}");
+        assert!(resting.weight() <= request.weight(), "{text}");
+    }
+}
+
+#[test]
+fn a_batch_goes_on_only_where_each_message_would_by_itself() {
+    let upstream = |more: &str| {
+        rules(&format!(
+            "upstreams:
+  tools:
+    url: http://127.0.0.1:9
+    at: /t
+    protocol: mcp
+{more}
+    routes:
+      - {{ match: {{ mcp: {{ tool: free }} }}, pass: true }}
+      - {{ action: delete, match: {{ mcp: {{ tool: 'delete_*' }} }}, risk_tier: high }}
+"
+        ))
+    };
+    let (rejects, passes, asks) =
+        (upstream(""), upstream("    unmatched: pass"), upstream("    unmatched: require_approval"));
+    let hides = rules(
+        "upstreams: { tools: { url: 'http://127.0.0.1:9', at: /t, protocol: mcp, routes: [{ match: { mcp: { tool: x } }, hide: true }] } }",
+    );
+    let call = |id: u32, tool: &str| {
+        format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"tools/call\",\"params\":{{\"name\":\"{tool}\"}}}}")
+    };
+    let [ping, list] =
+        ["ping", "tools/list"].map(|method| format!("{{\"jsonrpc\":\"2.0\",\"id\":9,\"method\":\"{method}\"}}"));
+    let (free, delete, other) = (call(1, "free"), call(2, "delete_all"), call(3, "other"));
+    for (rules, messages, expected) in [
+        (&rejects, vec![&ping], "protocol"),
+        (&rejects, vec![&list, &free], "pass"),
+        (&rejects, vec![&free, &ping], "pass"),
+        (
+            &rejects,
+            vec![&ping, &delete],
+            "a batch with a call that rules decide (delete_all): send each message in a request of its own [9 2]",
+        ),
+        (
+            &rejects,
+            vec![&delete],
+            "a batch with a call that rules decide (delete_all): send each message in a request of its own [2]",
+        ),
+        (
+            &rejects,
+            vec![&free, &other],
+            "a batch with a call that rules decide (other): send each message in a request of its own [1 3]",
+        ),
+        (&passes, vec![&other, &ping], "pass, unmatched"),
+        (
+            &passes,
+            vec![&other, &delete],
+            "a batch with a call that rules decide (delete_all): send each message in a request of its own [3 2]",
+        ),
+        (
+            &asks,
+            vec![&ping, &other],
+            "a batch with a call that rules decide (other): send each message in a request of its own [9 3]",
+        ),
+        (&hides, vec![&list], "tools/list in a batch: send each message in a request of its own [9]"),
+    ] {
+        let body = messages.iter().map(|message| message.as_str()).collect::<Vec<_>>().join(",");
+        let seen = match routed(rules, &format!("POST /t\n\n[{body}]")) {
+            Ok(Routed::Protocol) => "protocol".to_owned(),
+            Ok(Routed::Pass { unmatched, .. }) => if unmatched { "pass, unmatched" } else { "pass" }.to_owned(),
+            Ok(other) => format!("{other:?}"),
+            Err(error) => {
+                format!("{} {}", error.what, error.rpc_id.unwrap().to_string().replace(',', " "))
+            }
+        };
+        assert_eq!(seen, expected, "{body}");
+    }
+}

@@ -160,9 +160,9 @@ impl Ruleset {
             mounted.upstream.routes.position(&request.path, &mut View::new(&request.head, &request.content))?;
         Ok(match routed {
             Routed::NoRoute => End::NoRoute,
-            Routed::Pass { .. } => {
-                End::Pass { protocol: walk.route.is_none() && matches!(request.content, Content::Mcp(_)) }
-            }
+            Routed::Pass { .. } => End::Pass {
+                protocol: walk.route.is_none() && matches!(request.content, Content::Mcp(_) | Content::McpBatch(_)),
+            },
             Routed::Protocol => End::Pass { protocol: true },
             Routed::Action(hit) => {
                 let name = Some(mounted.upstream.config.name.as_str());

@@ -57,7 +57,7 @@ impl<'r> View<'r> {
                 Some(field) => field.arguments.looked_at(pointer)?.map(Cow::Borrowed),
                 None => None,
             },
-            Content::Opaque | Content::Form(_) | Content::Multipart(_) => None,
+            Content::Opaque | Content::Form(_) | Content::Multipart(_) | Content::McpBatch(_) => None,
         })
     }
 
@@ -71,7 +71,7 @@ impl<'r> View<'r> {
             Content::Json(document) => document.meets_list(pointer),
             Content::Mcp(message) => message.arguments().is_some_and(|arguments| arguments.meets_list(pointer)),
             Content::GraphQl(_) => self.field.is_some_and(|field| field.arguments.meets_list(pointer)),
-            Content::Opaque | Content::Form(_) | Content::Multipart(_) => false,
+            Content::Opaque | Content::Form(_) | Content::Multipart(_) | Content::McpBatch(_) => false,
         };
         if listed {
             let what = "a list, where a rule looks for a key: send each in a request of its own";

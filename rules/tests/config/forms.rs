@@ -206,7 +206,8 @@ fn gates_with_everything_set() {
          database: sqlite:/var/lib/gate.db\npermit: { algorithm: EdDSA, lifetime: 5m, header: X-Permit, keys: secret }\n\
          record: { sync: full }\nhold: { timeout: 50s }\n\
          approval: { expires_in: 2d, release_within: 1m, replay_for: 0s, denial_for: 0s }\n\
-         limits: { body: 64MiB, head: 64KiB, head_timeout: 1s, stored_response: 0, held: 5, held_per_agent: 2 }\nenforce: false\n\
+         limits: { body: 64MiB, head: 64KiB, head_timeout: 1s, stored_response: 0, held: 5,\n\
+         \x20 held_bytes: 1GiB, per_agent: { held: 2, held_bytes: 8MiB }, per_project: { held: 4 } }\nenforce: false\n\
          risk_tiers: { low: { decision: auto_approve }, critical: { decision: auto_deny, message: never } }\n\
          projects: { support: { unregistered: accept }, other: {} }\n\
          upstreams: { api: { url: http://api.test, at: /api, projects: support } }\n",
@@ -224,7 +225,9 @@ fn gates_with_everything_set() {
     assert_eq!((config.approval.replay_for, config.approval.denial_for), (Duration::ZERO, Duration::ZERO));
     let limits = config.limits;
     assert_eq!((limits.body, limits.head, limits.stored_response), (64 << 20, 64 << 10, 0));
-    assert_eq!((limits.held, limits.held_per_agent), (5, 2));
+    assert_eq!((limits.held, limits.held_bytes), (5, 1 << 30));
+    assert_eq!(limits.per_agent, Quota { held: 2, held_bytes: 8 << 20 });
+    assert_eq!(limits.per_project, Quota { held: 4, held_bytes: 512 << 20 });
     assert_eq!(limits.head_timeout, Duration::from_secs(1));
     assert_eq!(config.risk_tiers[&RiskTier::Low].decision, Some(PolicyDecision::AutoApprove));
     assert_eq!(config.risk_tiers[&RiskTier::Critical].message.as_deref(), Some("never"));

@@ -18,12 +18,21 @@ const READ: &str =
 const DELETE: &str =
     r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"delete_file","arguments":{"path":"a"}}}"#;
 
+/// The same under another id, to stand beside others in a batch.
+const DELETE_2: &str =
+    r#"{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"delete_file","arguments":{"path":"a"}}}"#;
+const READ_2: &str =
+    r#"{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"read_file","arguments":{"path":"a"}}}"#;
+
 pub fn cases() -> Vec<Case> {
     vec![
-        case("MCP-01", "a batch: discovery beside a call", "refused, in every revision of the protocol")
-            .probes(messages(McpBeRefused, &[&format!("[{LIST},{DELETE}]"), &format!("[{DELETE}]"), &format!("[{LIST}]"), "[]", &format!("[{LIST},{LIST}]")]))
-            .probes(["2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"].iter().flat_map(|version| message(format!("[{LIST},{DELETE}]")).header("MCP-Protocol-Version", version).must(McpBeRefused)))
-            .tests(&["what_is_no_single_message_is_refused"]),
+        case("MCP-01", "a batch: discovery beside a call", "refused with a call that rules decide in it, and wherever servers could read it in two ways; passed as a whole where all of it would pass")
+            .probes(messages(McpBeRefused, &[&format!("[{LIST},{DELETE_2}]"), &format!("[{DELETE_2}]"), &format!("[{DELETE_2},{LIST}]"), &format!("[{LIST},{READ_2}]"), "[]", "[[]]", "[null]", &format!("[[{LIST}]]"), &format!("[{LIST},{LIST}]"), &format!("[{LIST},{DELETE}]"), &format!("[{LIST},{{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{{}}}}]"), &format!("[{LIST},{{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"initialize\"}}]"), &format!("[{LIST},{DELETE_2}"), &format!("[{LIST}],[{DELETE_2}]")]))
+            .probes(["2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"].iter().flat_map(|version| message(format!("[{LIST},{DELETE_2}]")).header("MCP-Protocol-Version", version).must(McpBeRefused)))
+            .probes(["2025-06-18", "2025-11-25", "2026-07-28"].iter().flat_map(|version| message(format!("[{LIST}]")).header("MCP-Protocol-Version", version).must(McpBeRefused)))
+            .probes(message(format!("[{LIST}]")).must(BePassed))
+            .probes(message(format!("[{LIST},{{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"ping\"}}]")).header("MCP-Protocol-Version", "2025-03-26").must(BePassed))
+            .tests(&["a_batch_goes_on_only_where_each_message_would_by_itself", "what_servers_could_take_for_different_batches_is_refused"]),
         case("MCP-02", "keys of the protocol twice or in another case: `method` and `Method`", "refused").probes(messages(
             McpBeRefused,
             &[

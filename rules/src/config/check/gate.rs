@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use super::{Checker, is_token};
 use crate::config::raw::{self, At};
-use crate::config::{Admin, ApprovalTimes, Audit, Limits, Permit, Proxy, Record, Secret, TlsFiles};
+use crate::config::{Admin, ApprovalTimes, Audit, Limits, Permit, Proxy, Quota, Record, Secret, TlsFiles};
 
 const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
 
 /// Headers with a meaning of their own: a permit under such a name would break the call or be taken for something else.
 const TAKEN: [&str; 34] = [
@@ -192,7 +193,17 @@ impl Checker<'_> {
             head_timeout: self.within(raw.head_timeout.as_ref(), Duration::from_secs(15), "100ms", "10m"),
             stored_response: self.size(raw.stored_response.as_ref(), 1 << 20, 0, 64 * MIB),
             held: self.number(raw.held.as_ref(), 10_000, 1, 1_000_000) as usize,
-            held_per_agent: self.number(raw.held_per_agent.as_ref(), 1_000, 1, 1_000_000) as usize,
+            held_bytes: self.size(raw.held_bytes.as_ref(), 1 << 30, 1, 1024 * GIB),
+            per_agent: self.quota(raw.per_agent, 1_000, 64 << 20),
+            per_project: self.quota(raw.per_project, 10_000, 512 << 20),
+        }
+    }
+
+    fn quota(&mut self, raw: Option<At<raw::Quota>>, held: u32, held_bytes: usize) -> Quota {
+        let raw = raw.map(|at| at.value).unwrap_or_default();
+        Quota {
+            held: self.number(raw.held.as_ref(), held, 1, 1_000_000) as usize,
+            held_bytes: self.size(raw.held_bytes.as_ref(), held_bytes, 1, 1024 * GIB),
         }
     }
 }

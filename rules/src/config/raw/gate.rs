@@ -136,6 +136,21 @@ pub(in crate::config) struct Limits {
     pub(in crate::config) stored_response: Option<At<Size>>,
     /// Calls held at once by the whole gate. Default 10000.
     pub(in crate::config) held: Option<At<u32>>,
-    /// Calls of one agent that are held, or wait for people without a caller. Default 1000.
-    pub(in crate::config) held_per_agent: Option<At<u32>>,
+    /// Memory that the requests of all held calls take; as much again may be on its way. Default `1GiB`.
+    pub(in crate::config) held_bytes: Option<At<Size>>,
+    /// The same for one agent. By default 1000 calls and `64MiB`.
+    pub(in crate::config) per_agent: Option<At<Quota>>,
+    /// The same for all agents of a project together. By default 10000 calls and `512MiB`.
+    pub(in crate::config) per_project: Option<At<Quota>>,
+}
+
+/// What one agent or project may have. More is answered with 429.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::config) struct Quota {
+    /// Calls that are held, or wait for people without a caller.
+    pub(in crate::config) held: Option<At<u32>>,
+    /// Memory that the requests of held calls take; as much again may be read, decided and sent at one time. A request
+    /// that takes more by itself is answered with 413.
+    pub(in crate::config) held_bytes: Option<At<Size>>,
 }

@@ -76,6 +76,11 @@ impl<T: AsRef<[u8]>> Document<T> {
         }
     }
 
+    /// Bytes of memory it takes beside its text.
+    pub(crate) fn weight(&self) -> usize {
+        self.nodes.capacity() * size_of::<Node>()
+    }
+
     /// The whole text as values.
     #[must_use]
     pub fn to_json(&self) -> Json {

@@ -9,6 +9,8 @@ use super::string;
 
 /// Deeper nesting is refused; real requests stay below ten.
 const DEEPEST: usize = 64;
+/// Values and keys of one text. Each takes room beside its bytes, and a text can hold one in two bytes.
+pub(super) const MOST: usize = 250_000;
 /// A longer number is no number that anybody computes with.
 const LONGEST_NUMBER: usize = 128;
 
@@ -46,7 +48,7 @@ impl<'a> Reader<'a> {
     /// INVARIANT: the text is shorter than 4 GiB.
     pub(super) fn new(text: &'a str) -> Reader<'a> {
         // In what is really sent, a value or key takes some ten bytes.
-        Reader { text, at: 0, nodes: Vec::with_capacity(text.len() / 8 + 8), keys: Keys::default() }
+        Reader { text, at: 0, nodes: Vec::with_capacity((text.len() / 8 + 8).min(MOST)), keys: Keys::default() }
     }
 
     pub(super) fn document(&mut self) -> Step {
@@ -59,6 +61,9 @@ impl<'a> Reader<'a> {
     }
 
     fn value(&mut self, depth: usize) -> Step {
+        if self.nodes.len() >= MOST {
+            return Err(fault("more than 250000 values and keys"));
+        }
         self.space();
         let start = self.at;
         match self.peek() {

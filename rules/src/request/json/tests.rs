@@ -119,6 +119,17 @@ fn depth_and_numbers_are_bounded() {
 }
 
 #[test]
+fn values_and_keys_are_bounded() {
+    let list = |count: usize| format!("[{}0]", "0,".repeat(count - 1));
+    // The list is a value, too.
+    assert!(parse(list(super::reader::MOST - 1).as_bytes()).is_ok());
+    let error = parse(list(super::reader::MOST).as_bytes()).unwrap_err();
+    assert_eq!((error.status, error.what.as_str()), (400, "more than 250000 values and keys"));
+    let object: Vec<String> = (0..super::reader::MOST / 2 + 1).map(|at| format!("\"k{at}\":{at}")).collect();
+    assert!(parse(format!("{{{}}}", object.join(",")).as_bytes()).unwrap_err().what.starts_with("more than"));
+}
+
+#[test]
 fn many_keys_take_linear_time() {
     let object = |count: usize| {
         let members: Vec<String> = (0..count).map(|at| format!("\"key{at}\":1")).collect();

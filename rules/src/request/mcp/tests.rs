@@ -184,16 +184,76 @@ fn mirrored_arguments_say_the_same() {
     assert!(Message::read(task, &head(&[("mcp-name", "t_2")])).is_err());
 }
 
-#[test]
-fn a_batch_is_refused_in_every_revision() {
-    for revision in ["", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"] {
-        for body in [
-            r#"[{"jsonrpc":"2.0","id":1,"method":"tools/list"},{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"x"}}]"#,
-            r#"[{"jsonrpc":"2.0","method":"notifications/initialized"}]"#,
-            r#"[[]]"#,
-        ] {
-            let error = Message::read(body.as_bytes(), &head(&[("mcp-protocol-version", revision)])).unwrap_err();
-            assert_eq!((error.status, error.rpc_code), (400, Some(-32600)), "{revision} {body}");
+/// What a body is read as: the methods of its messages, or why not and for which ids.
+fn batch(body: &str, revision: &str) -> String {
+    let headers = [("mcp-protocol-version", revision)];
+    let head = if revision.is_empty() { head(&[]) } else { head(&headers) };
+    match content(body.as_bytes(), &head) {
+        Ok(Content::McpBatch(messages)) => {
+            let method = |message: &Message| message.method.clone().unwrap_or_else(|| "answer".to_owned());
+            messages.iter().map(method).collect::<Vec<_>>().join(" ")
+        }
+        Ok(other) => panic!("{other:?}"),
+        Err(error) => {
+            assert_eq!(error.status, 400, "{body}");
+            let ids = match &error.rpc_id {
+                Some(Json::List(ids)) => ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+                // It is not known to be a batch.
+                other => format!("{other:?}"),
+            };
+            format!("{}, {}, {} [{ids}]", error.rpc_code.unwrap(), error.what, error.place)
         }
     }
+}
+
+#[test]
+fn a_batch_is_read_in_the_one_revision_that_has_them() {
+    const LIST: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
+    for revision in ["", "2025-03-26"] {
+        assert_eq!(batch(&format!("[{LIST}]"), revision), "tools/list", "{revision}");
+    }
+    for revision in ["2024-11-05", "2025-06-18", "2025-11-25", "2026-07-28", "2025-03-26 ", "x"] {
+        let refused = batch(&format!("[{LIST}]"), revision);
+        assert!(refused.contains("knows no batches") && refused.ends_with("body [1]"), "{revision}: {refused}");
+    }
+}
+
+#[test]
+fn what_servers_could_take_for_different_batches_is_refused() {
+    for row in rows(
+        r#"
+        [{"jsonrpc":"2.0","id":1,"method":"ping"},{"jsonrpc":"2.0","id":"1","method":"tools/list"}] => ping tools/list
+        [{"jsonrpc":"2.0","method":"notifications/initialized"},{"jsonrpc":"2.0","id":1,"method":"ping"}] => notifications/initialized ping
+        [{"jsonrpc":"2.0","id":1,"result":{}},{"jsonrpc":"2.0","id":2,"error":{}}] => answer answer
+        [] => -32600, an empty batch, body []
+        [[]] => -32600, a batch within a batch, body []
+        [{"jsonrpc":"2.0","id":1,"method":"ping"},[{"jsonrpc":"2.0","id":2,"method":"ping"}]] => -32600, a batch within a batch, body [1]
+        [1] => -32600, not a JSON-RPC message, message 0 of the batch, body []
+        [{"jsonrpc":"2.0","id":1,"method":"ping"},{"id":2,"method":"ping"}] => -32600, "jsonrpc" must be "2.0", message 1 of the batch, body at /jsonrpc [1 2]
+        [{"jsonrpc":"2.0","id":1,"method":"ping"},{"jsonrpc":"2.0","id":1,"method":"tools/list"}] => -32600, two messages of a batch have the same id, body [1]
+        [{"jsonrpc":"2.0","id":1,"result":{}},{"jsonrpc":"2.0","id":1,"result":{}}] => -32600, two messages of a batch have the same id, body []
+        [{"jsonrpc":"2.0","id":1,"method":"ping"},{"jsonrpc":"2.0","id":2,"result":{}}] => -32600, requests and answers in one batch, body [1]
+        [{"jsonrpc":"2.0","id":2,"result":{}},{"jsonrpc":"2.0","method":"notifications/initialized"}] => -32600, requests and answers in one batch, body []
+        [{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}] => -32600, initialize is not part of a batch, body [1]
+        [{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":7}},{"jsonrpc":"2.0","id":null,"method":"ping"}] => -32602, must be a name in printable ASCII, message 0 of the batch, body at /params/name [1]
+        [{"jsonrpc":"2.0","id":1,"method":"ping","Method":"tools/call"}] => -32700, another key differs from it in upper and lower case only, body at /0/Method, byte 49 [None]
+        "#,
+    ) {
+        let (body, expected) = row.split_once(" => ").unwrap();
+        assert_eq!(batch(body, ""), expected, "{body}");
+    }
+    let many = |count: usize| {
+        let all: Vec<_> =
+            (0..count).map(|id| format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"ping\"}}")).collect();
+        batch(&format!("[{}]", all.join(",")), "")
+    };
+    assert!(many(100).starts_with("ping"));
+    assert!(many(101).contains("more than 100 messages"));
+}
+
+#[test]
+fn headers_that_mirror_one_message_must_hold_for_each_of_a_batch() {
+    let body = br#"[{"jsonrpc":"2.0","id":1,"method":"ping"},{"jsonrpc":"2.0","id":2,"method":"tools/list"}]"#;
+    let error = content(body, &head(&[("mcp-method", "ping")])).unwrap_err();
+    assert_eq!((error.rpc_code, error.rpc_id.unwrap().to_string().as_str()), (Some(-32020), "[1,2]"));
 }

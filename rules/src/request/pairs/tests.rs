@@ -62,3 +62,10 @@ fn a_bracket_that_is_not_closed_does_not_hide_a_name() {
     let pairs = split("user[name]=2&user_id=1", "query").unwrap();
     assert_eq!(one(&pairs, "user_id", "query"), Ok(Some("1")));
 }
+
+#[test]
+fn names_are_bounded() {
+    let form = |count: usize| "a&".repeat(count);
+    assert_eq!(split(&form(super::MOST), "form").unwrap().len(), super::MOST);
+    assert_eq!(split(&form(super::MOST + 1), "form").unwrap_err().what, "more than 10000 names");
+}
