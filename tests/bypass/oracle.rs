@@ -240,6 +240,12 @@ fn tool_is_decided(body: &[u8], permitted: bool) -> Result<(), String> {
     if permitted || body.is_empty() {
         return Ok(());
     }
+    // A batch: a server carries out each of its messages.
+    if body.trim_ascii_start().starts_with(b"[") {
+        let messages: Vec<Box<serde_json::value::RawValue>> =
+            serde_json::from_slice(body).map_err(|error| format!("a body that is no batch: {error}"))?;
+        return messages.iter().try_for_each(|message| tool_is_decided(message.get().as_bytes(), permitted));
+    }
     let methods = readings(body, "method")?;
     let names: Vec<Value> = readings(body, "params")?
         .iter()
