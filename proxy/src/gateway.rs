@@ -240,7 +240,8 @@ async fn explain(gateway: &Gateway, session: &mut Session, error: &Error, course
     if matches!(grpc::tell(session.as_mut(), &answer, &rules.config().admin.url, &id), Ok(true)) {
         return answer.status;
     }
-    let Ok((head, body)) = problem::render(&answer, &rules.config().admin.url, &id) else { return 0 };
+    let form = problem::Form::of(&session.req_header().headers);
+    let Ok((head, body)) = problem::render(&answer, &rules.config().admin.url, &id, form) else { return 0 };
     session.set_keepalive(None);
     let bare = session.req_header().method == http::Method::HEAD;
     let downstream = session.as_mut();

@@ -582,6 +582,7 @@ async fn tell(gateway: &Gateway, session: &mut ServerSession, asking: &Asking, s
     {
         return Ok(());
     }
+    let form = problem::Form::of(&session.req_header().headers);
     let mut caller = Caller::new(session);
     tracing::debug!(request = asking.request_id, code = answer.code, intent = ?answer.intent, "refused");
     let mut message = asking.mcp.as_ref().and_then(|asked| asked.told(&answer, &asking.admin_url));
@@ -605,7 +606,7 @@ async fn tell(gateway: &Gateway, session: &mut ServerSession, asking: &Asking, s
     if caller.told() {
         return Err(broken_off());
     }
-    let (mut head, mut body) = problem::render(&answer, &asking.admin_url, &asking.request_id)?;
+    let (mut head, mut body) = problem::render(&answer, &asking.admin_url, &asking.request_id, form)?;
     if let Some(message) = message {
         body = message.to_string().into();
         if !matches!(answer.rpc, Rpc::ErrorWithStatus(_)) {

@@ -93,7 +93,7 @@ async fn boto3_deletes_a_bucket_when_a_person_approves_and_only_then() {
     let ledger = delete("ledger");
     gate.dana().next_pending().await.deny("that is the ledger").await;
     let said = ledger.await.unwrap();
-    assert!(said.starts_with("refused"), "{said}");
+    assert!(said.starts_with("refused") && said.contains("(DENIED)") && said.contains("that is the ledger"), "{said}");
     assert!(buckets(moto).await.contains("ledger"), "the bucket is still there");
     gate.verify_audit().await;
 }

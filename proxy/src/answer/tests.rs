@@ -172,7 +172,7 @@ fn every_stop_has_its_row() {
     for (stop, status, code, retry_after, should_retry, rpc) in rows() {
         let answer = Answer::to(&stop, NOW).unwrap();
         assert_eq!((answer.status, answer.code, answer.rpc), (status, code, rpc), "{stop:?}");
-        let (head, body) = problem::render(&answer, "http://gate:8081", "req_1").unwrap();
+        let (head, body) = problem::render(&answer, "http://gate:8081", "req_1", problem::Form::Problem).unwrap();
         let header = |name: &str| head.headers.get(name).map(|value| value.to_str().unwrap().to_owned());
         assert_eq!(header("retry-after"), retry_after.map(|seconds| seconds.to_string()), "{stop:?}");
         assert_eq!(header("x-should-retry").unwrap(), should_retry.to_string(), "{stop:?}");
@@ -186,6 +186,7 @@ fn every_stop_has_its_row() {
         assert_eq!(body["status"], status);
         assert_eq!(body["error"]["code"], code);
         assert_eq!(body["error"]["message"], body["detail"]);
+        assert_eq!(body["message"], body["detail"]);
         assert!(body["data"].is_null() && body.get("data").is_some());
         if let Some(id) = answer.intent {
             assert_eq!(body["intent_id"], id.to_string());

@@ -4,7 +4,7 @@
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum MediaType {
     Json,
-    /// `application/...+json`: JSON, but what its values mean is the type's affair.
+    /// `application/...+json`, and what AWS calls its JSON: JSON, but what its values mean is the type's affair.
     OtherJson,
     Form,
     /// `multipart/form-data`.
@@ -53,6 +53,7 @@ pub(super) fn read(value: &str) -> Result<MediaType, &'static str> {
     Ok(match (kind, subtype) {
         ("application", "json") => MediaType::Json,
         ("application", "x-www-form-urlencoded") => MediaType::Form,
+        ("application", "x-amz-json-1.0" | "x-amz-json-1.1") => MediaType::OtherJson,
         ("application", _) if subtype.ends_with("+json") => MediaType::OtherJson,
         ("multipart", "form-data") => {
             let boundary = boundary.filter(|boundary| is_boundary(boundary));
@@ -72,6 +73,16 @@ fn is_boundary(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{MediaType, read};
+
+    #[test]
+    fn what_aws_calls_its_json_is_json_of_a_kind_and_no_other_version_of_it() {
+        for value in ["application/x-amz-json-1.0", "Application/X-Amz-JSON-1.1; charset=utf-8"] {
+            assert_eq!(read(value), Ok(MediaType::OtherJson), "{value}");
+        }
+        for value in ["application/x-amz-json-2.0", "application/x-amz-json", "text/x-amz-json-1.0"] {
+            assert_eq!(read(value), Ok(MediaType::Other), "{value}");
+        }
+    }
 
     #[test]
     fn a_charset_is_utf8_however_it_is_named() {

@@ -111,7 +111,7 @@ fn answer(malformed: &Malformed, without_body: bool, shared: &Shared) -> Vec<u8>
     let Some(answer) = Answer::to(&Stop::Malformed(malformed.clone()), now) else { return Vec::new() };
     tracing::debug!(request = request_id, code = answer.code, %malformed, "refused");
     let rules = shared.gate.rules();
-    let rendered = problem::render(&answer, &rules.config().admin.url, &request_id);
+    let rendered = problem::render(&answer, &rules.config().admin.url, &request_id, problem::Form::Problem);
     shared.gate.note_refused(RefusedCall {
         at: now,
         request_id,
