@@ -7,12 +7,14 @@ use gate::{Actor, AgentId, AgentStatus};
 use rules::config::{SourceType, Trust};
 use serde_json::json;
 
+use crate::addresses;
 use crate::api::Api;
 use crate::cli::{AgentsCommand, OverApi};
-use crate::configuration::Configuration;
 use crate::exit::Exit;
 use crate::say;
 use crate::{exit, local, output};
+
+mod setup;
 
 pub(crate) async fn run(path: Option<&Path>, command: AgentsCommand) -> anyhow::Result<Exit> {
     match command {
@@ -36,15 +38,24 @@ pub(crate) async fn run(path: Option<&Path>, command: AgentsCommand) -> anyhow::
                 source_type: SourceType::AiAgent,
             };
             let (agent, key) = gate.add_agent(new, &Actor::Operator).await?;
+            let addresses = addresses::of_agent(configuration.config(), &agent.name, &agent.project);
             if json {
+                let addresses: Vec<_> =
+                    addresses.iter().map(|it| json!({ "upstream": it.upstream.name, "url": it.base })).collect();
                 output::json(&json!({
                     "id": agent.id.to_string(), "name": agent.name, "fingerprint": agent.fingerprint,
                     "project": agent.project, "key_id": key.id.to_string(), "key": key.secret.expose(),
+                    "addresses": addresses,
                 }));
             } else {
                 say!("agent       {} ({}, project {})", agent.name, agent.fingerprint, agent.project);
                 say!("key         {}   (shown only now)", key.secret.expose());
-                paste(&configuration, &agent.project, key.secret.expose());
+                output::text(&setup::lines(&agent.name, key.secret.expose(), &addresses));
+                if let Some(first) = addresses.first() {
+                    say!("\nThen see, from where the agent runs, that it is so:");
+                    let key = if first.bound_to.is_some() { "" } else { "HOLDSHORT_KEY=... " };
+                    say!("  {key}holdshort doctor {} --direct {}", first.base, first.upstream.url.origin());
+                }
             }
         }
         AgentsCommand::RotateKey { name, json } => {
@@ -123,24 +134,5 @@ pub(crate) fn status(status: AgentStatus) -> &'static str {
         AgentStatus::Active => "active",
         AgentStatus::Paused => "paused",
         AgentStatus::Revoked => "revoked",
-    }
-}
-
-/// What to give the agent, with the addresses it can reach.
-fn paste(configuration: &Configuration, project: &str, key: &str) {
-    let config = configuration.config();
-    let Some(listen) = config.proxy.listen.first() else { return };
-    let mut mounts = config
-        .upstreams
-        .values()
-        .filter(|upstream| upstream.projects.iter().any(|name| name == project))
-        .flat_map(|upstream| upstream.at.iter().map(move |at| (upstream.name.as_str(), at.as_str())))
-        .peekable();
-    if mounts.peek().is_some() {
-        say!("\nGive the agent this address in place of the API's own, and the key:");
-    }
-    for (name, at) in mounts {
-        say!("  {name:<12} http://{listen}{at}");
-        say!("               curl -H 'Holdshort-Key: {key}' http://{listen}{at}/");
     }
 }

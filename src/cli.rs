@@ -23,6 +23,8 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Set up a gate for one of your APIs: configuration, first agent, its key, a curl line, the sign-in link.
     Init(InitArgs),
+    /// From where an agent runs: is the gate reached, the agent known, a call held, and does anything go around?
+    Doctor(DoctorArgs),
     /// Read the configuration and say what is wrong with it.
     Check(CheckArgs),
     /// Say why a call is decided as it is: every route and policy with the value that failed.
@@ -111,6 +113,28 @@ pub(crate) struct InitArgs {
     #[arg(long, value_name = "NAME", default_value = "my-agent")]
     pub(crate) agent: String,
     /// Print one JSON object instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// The address that the agent uses, as `agents add` prints it. The key comes from HOLDSHORT_KEY or stands in the
+    /// path. Default: each address of the configuration.
+    #[arg(value_name = "ADDRESS")]
+    pub(crate) address: Option<String>,
+    /// The service's own address: it should not be reached from here. Default: as the configuration says.
+    #[arg(long, value_name = "URL", requires = "address")]
+    pub(crate) direct: Vec<String>,
+    /// A call that people must approve, `METHOD PATH`: is it held? It is a real one; deny it then.
+    #[arg(long, value_name = "CALL", requires = "address")]
+    pub(crate) hold: Option<String>,
+    /// The JSON body of that call.
+    #[arg(short = 'd', long = "data", value_name = "BODY", requires = "hold")]
+    pub(crate) data: Option<String>,
+    /// How long to wait for that call, where the gate is set to hold it longer than this client announces.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(4..=600))]
+    pub(crate) wait: u64,
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -5,6 +5,7 @@
 
 use clap::Parser;
 
+mod addresses;
 mod agents;
 mod api;
 mod audit;
@@ -13,6 +14,7 @@ mod cli;
 mod configuration;
 mod demo;
 mod diff;
+mod doctor;
 mod exit;
 mod explain;
 mod import;
@@ -65,6 +67,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Serve(args) => serve::run(config.as_deref(), &args).await,
         Command::Demo(args) => demo::run(args).await,
         Command::Init(args) => init::run(config.as_deref(), &args).await,
+        Command::Doctor(args) => doctor::run(config.as_deref(), &args).await,
         Command::Check(args) => check::run(config.as_deref(), &args),
         Command::Explain(args) => explain::run(config.as_deref(), args).await,
         Command::Test(args) => test::run(config.as_deref(), &args),

@@ -11,6 +11,7 @@ mod command_line;
 mod crash;
 mod declared;
 mod disks;
+mod doctor;
 mod evidence;
 mod exhausted;
 mod faults;
