@@ -15,6 +15,9 @@ cargo xtask <command>
                           build   everything the tests start
                           tools   Python and npm packages that tests use, into target/test-tools
                           test    all tests, documentation examples included
+                          compat  real clients through the gate, held against docs/compatibility.md
+  compat [--yes] [ARGS] the last of these alone; `--long` waits as long as clients do (twenty minutes), `--write`
+                        writes docs/compatibility.md, `--only NAME` runs one client
   bench [--yes] [ARGS]  the measurements of bench/; ARGS go to bench/run
   help                  this text
 
@@ -27,14 +30,15 @@ asks. It goes ahead without asking with --yes, in CI (environment variable CI), 
 pub(crate) enum Command {
     Demo { yes: bool, passed: Vec<String> },
     Test { yes: bool, only: Vec<String> },
+    Compat { yes: bool, passed: Vec<String> },
     Bench { yes: bool, passed: Vec<String> },
     Help,
 }
 
 /// Reads the words after `cargo xtask`.
 ///
-/// `demo --yes` is meant for both: for installing, and for `holdshort demo`, which then approves by itself. `bench`
-/// passes on everything but `--yes`.
+/// `demo --yes` is meant for both: for installing, and for `holdshort demo`, which then approves by itself. `bench` and
+/// `compat` pass on everything but `--yes`.
 pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Command, Failure> {
     let mut words = words.into_iter();
     let Some(command) = words.next() else {
@@ -45,9 +49,10 @@ pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Command, 
             let passed: Vec<String> = words.collect();
             Ok(Command::Demo { yes: passed.iter().any(|word| word == "--yes"), passed })
         }
-        "bench" => {
+        "bench" | "compat" => {
             let (yes, passed): (Vec<String>, Vec<String>) = words.partition(|word| word == "--yes");
-            Ok(Command::Bench { yes: !yes.is_empty(), passed })
+            let yes = !yes.is_empty();
+            Ok(if command == "bench" { Command::Bench { yes, passed } } else { Command::Compat { yes, passed } })
         }
         "test" => {
             let (mut yes, mut only) = (false, Vec::new());
@@ -104,6 +109,8 @@ mod tests {
     fn the_benchmark_gets_its_words_and_not_our_yes() {
         let passed = words("--rounds 3");
         assert_eq!(read("bench --yes --rounds 3").unwrap(), Command::Bench { yes: true, passed });
+        let passed = words("--long --write");
+        assert_eq!(read("compat --long --write").unwrap(), Command::Compat { yes: false, passed });
     }
 
     #[test]

@@ -77,6 +77,7 @@ impl Surroundings {
             Need::Node => self.has("node"),
             Need::Npm => self.has("npm"),
             Need::Wrk => self.has("wrk"),
+            Need::Curl => self.has("curl"),
             Need::Chromium => {
                 ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"].iter().any(|it| self.has(it))
             }

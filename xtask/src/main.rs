@@ -7,6 +7,7 @@
 
 mod arguments;
 mod bench;
+mod compat;
 mod demo;
 mod deny;
 mod failure;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
     let outcome = arguments::parse(std::env::args().skip(1)).and_then(|command| match command {
         Command::Demo { yes, passed } => demo::run(&surroundings, yes, &passed),
         Command::Test { yes, only } => suite::run(&surroundings, yes, &only),
+        Command::Compat { yes, passed } => compat::run(&surroundings, yes, &passed),
         Command::Bench { yes, passed } => bench::run(&surroundings, yes, &passed),
         Command::Help => {
             print!("{}", arguments::HELP);

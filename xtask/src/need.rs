@@ -16,6 +16,7 @@ pub(crate) enum Need {
     Node,
     Npm,
     Chromium,
+    Curl,
     /// Makes the load that the gate is measured under.
     Wrk,
 }
@@ -24,6 +25,9 @@ pub(crate) enum Need {
 pub(crate) const BUILDING: &[Need] = &[Need::Cmake, Need::CCompiler, Need::Make];
 /// What the tools of the tests are installed and run with.
 pub(crate) const TESTING: &[Need] = &[Need::Python, Need::Node, Need::Npm, Need::Chromium];
+
+/// What the clients of the compatibility suite run on.
+pub(crate) const CLIENTS: &[Need] = &[Need::Python, Need::Node, Need::Npm, Need::Curl];
 
 /// What the measurements are built and run with.
 pub(crate) const MEASURING: &[Need] = &[Need::Cmake, Need::CCompiler, Need::Make, Need::Python, Need::Wrk];
@@ -77,6 +81,7 @@ impl Need {
             Self::Node => "Node.js",
             Self::Npm => "npm",
             Self::Chromium => "Chromium",
+            Self::Curl => "curl",
             Self::Wrk => "wrk",
         }
     }
@@ -110,6 +115,7 @@ impl Need {
             (Self::Npm, Dnf) => &["nodejs-npm"],
             (Self::Npm, _) => &["npm"],
             (Self::Chromium, _) => &["chromium"],
+            (Self::Curl, _) => &["curl"],
             (Self::Wrk, _) => &["wrk"],
         }
     }

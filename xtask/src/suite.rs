@@ -1,11 +1,11 @@
 //! `cargo xtask test`: every check and every test, in one order, the quick ones first.
 
 use crate::failure::Failure;
-use crate::machine::{Surroundings, prints};
+use crate::machine::Surroundings;
 use crate::need::{self, Need};
 use crate::steps::Steps;
 use crate::totals::Totals;
-use crate::{deny, install, run, tools};
+use crate::{compat, deny, install, run, tools};
 
 /// One step of the suite.
 struct Step {
@@ -14,7 +14,7 @@ struct Step {
     run: fn(&Surroundings) -> Result<Option<String>, Failure>,
 }
 
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 8] = [
     Step { name: "fmt", needs: &[&[Need::Rustfmt]], run: formatting },
     Step { name: "clippy", needs: &[need::BUILDING, &[Need::Clippy]], run: clippy },
     Step { name: "doc", needs: &[need::BUILDING], run: documentation },
@@ -22,6 +22,7 @@ const STEPS: [Step; 7] = [
     Step { name: "build", needs: &[need::BUILDING], run: build },
     Step { name: "tools", needs: &[need::TESTING], run: tools::run },
     Step { name: "test", needs: &[need::BUILDING], run: tests },
+    Step { name: "compat", needs: &[need::BUILDING, need::CLIENTS], run: compat::step },
 ];
 
 /// Runs the steps that were asked for, all of them when none was named, and stops at the first that fails.
@@ -35,14 +36,15 @@ pub(crate) fn run(surroundings: &Surroundings, yes: bool, only: &[String]) -> Re
     outcome
 }
 
-/// The steps that were named, in the suite's own order; the tests bring their tools along.
+/// The steps that were named, in the suite's own order; what uses the tools brings them along.
 fn chosen(only: &[String]) -> Result<Vec<&'static Step>, Failure> {
     if let Some(unknown) = only.iter().find(|name| STEPS.iter().all(|step| step.name != *name)) {
         let names: Vec<&str> = STEPS.iter().map(|step| step.name).collect();
         return Err(Failure::usage(format!("there is no step `{unknown}`; there are {}", names.join(", "))));
     }
     let named = |name: &str| only.iter().any(|it| it == name);
-    let wanted = |step: &&Step| only.is_empty() || named(step.name) || (step.name == "tools" && named("test"));
+    let brought = |name: &str| name == "tools" && (named("test") || named("compat"));
+    let wanted = |step: &&Step| only.is_empty() || named(step.name) || brought(step.name);
     Ok(STEPS.iter().filter(wanted).collect())
 }
 
@@ -87,9 +89,7 @@ fn tests(surroundings: &Surroundings) -> Result<Option<String>, Failure> {
     let mut totals = Totals::default();
     let mut test = run::cargo(surroundings, &["test", "--workspace", "--no-fail-fast"]);
     test.env("HOLDSHORT_TEST_TOOLS", surroundings.test_tools());
-    if let Some(option) = tools::node_option(&prints("node", &["--version"]).unwrap_or_default()) {
-        test.env("NODE_OPTIONS", option);
-    }
+    tools::help_node(&mut test);
     let result = run::watched(&mut test, |line| totals.read(line));
     println!("tests: {totals}");
     match result {
@@ -112,12 +112,13 @@ mod tests_of_the_choice {
 
     #[test]
     fn without_a_choice_everything_runs() {
-        assert_eq!(names(&[]), ["fmt", "clippy", "doc", "deny", "build", "tools", "test"]);
+        assert_eq!(names(&[]), ["fmt", "clippy", "doc", "deny", "build", "tools", "test", "compat"]);
     }
 
     #[test]
     fn the_order_is_the_suites_and_the_tests_bring_their_tools() {
         assert_eq!(names(&["test", "fmt"]), ["fmt", "tools", "test"]);
+        assert_eq!(names(&["compat"]), ["tools", "compat"]);
         assert_eq!(names(&["deny"]), ["deny"]);
     }
 
@@ -125,7 +126,7 @@ mod tests_of_the_choice {
     fn an_unknown_step_is_answered_with_those_that_exist() {
         let failure = chosen(&["lint".into()]).err().unwrap();
         assert_eq!(failure.exit_code, 2);
-        assert!(failure.what.contains("fmt, clippy, doc, deny, build, tools, test"), "{failure}");
+        assert!(failure.what.contains("fmt, clippy, doc, deny, build, tools, test, compat"), "{failure}");
     }
 
     #[test]

@@ -1,18 +1,21 @@
 //! The step `tools`: Python and npm packages that tests use, in a folder of their own.
 //!
-//! `tests/tools` pins them; `target/test-tools/venv` and `target/test-tools/node_modules` hold them. They are installed
-//! again only when the pins changed: beside each stands a copy of the pins that it was installed from, written last.
+//! `tests/tools` pins them; `venv`, `venv-mcp2` and `node_modules` in `target/test-tools` hold them. The second is for
+//! what cannot live beside version 1 of the MCP SDK. They are installed side by side, mostly waiting for the network,
+//! and again only when the pins changed: beside each stands a copy of the pins that it was installed from, written last.
 
 use std::fs;
 use std::io;
 use std::path::Path;
 use std::process::Command;
+use std::thread;
 
 use crate::failure::Failure;
 use crate::machine::{Surroundings, prints};
 use crate::run;
 
-const REQUIREMENTS: &str = "requirements.txt";
+/// The virtual environments, and the files that say what is in them.
+const VENVS: [(&str, &str); 2] = [("venv", "requirements.txt"), ("venv-mcp2", "requirements-mcp2.txt")];
 const PACKAGE: &str = "package.json";
 const LOCK: &str = "package-lock.json";
 const NPMRC: &str = ".npmrc";
@@ -22,32 +25,41 @@ pub(crate) fn run(surroundings: &Surroundings) -> Result<Option<String>, Failure
     let pins = surroundings.root.join("tests/tools");
     let into = surroundings.test_tools();
     fs::create_dir_all(&into).map_err(|error| unwritable(&into, &error))?;
-    let said = [python(surroundings, &pins, &into)?, npm(&pins, &into)?];
-    Ok(Some(said.join(", ")))
+    let said: Result<Vec<String>, Failure> = thread::scope(|scope| {
+        let (pins, into) = (&pins, &into);
+        let pythons = VENVS.map(|(venv, file)| scope.spawn(move || python(surroundings, venv, &pins.join(file), into)));
+        let npm = npm(pins, into);
+        pythons.map(|python| python.join().unwrap_or_else(|_| Err(gave_up()))).into_iter().chain([npm]).collect()
+    });
+    said.map(|said| Some(said.join(", ")))
 }
 
-fn python(surroundings: &Surroundings, pins: &Path, into: &Path) -> Result<String, Failure> {
-    let Some(requirements) = read(&pins.join(REQUIREMENTS)) else {
-        return Ok("no Python packages asked for".into());
+fn gave_up() -> Failure {
+    Failure::unavailable("installing Python packages ended without a word", "run it again")
+}
+
+fn python(surroundings: &Surroundings, name: &str, pins: &Path, into: &Path) -> Result<String, Failure> {
+    let Some(requirements) = read(pins) else {
+        return Ok(format!("no Python packages asked for in {name}"));
     };
-    let venv = into.join("venv");
+    let venv = into.join(name);
     let interpreter = surroundings
         .python()
         .ok_or_else(|| Failure::unavailable("no Python that can make a virtual environment", "install python3-venv"))?;
     // Another interpreter cannot use what this one installed.
     let version = prints(interpreter, &["-c", "import sys; print(sys.base_prefix, sys.version)"]).unwrap_or_default();
     let wanted = format!("{version}\n{requirements}");
-    let stamp = into.join("venv.pins");
+    let stamp = into.join(format!("{name}.pins"));
     if up_to_date(&stamp, &wanted, &venv.join("bin/python")) {
-        return Ok("Python packages there".into());
+        return Ok(format!("{name} there"));
     }
     discard(&stamp, &venv)?;
     installed(Command::new(interpreter).args(["-m", "venv"]).arg(&venv))?;
     let mut pip = Command::new(venv.join("bin/python"));
-    pip.args(["-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off"]);
-    installed(pip.arg("--requirement").arg(pins.join(REQUIREMENTS)))?;
+    pip.args(["-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off", "--quiet"]);
+    installed(pip.arg("--requirement").arg(pins))?;
     fs::write(&stamp, wanted).map_err(|error| unwritable(&stamp, &error))?;
-    Ok("Python packages installed".into())
+    Ok(format!("{name} installed"))
 }
 
 fn npm(pins: &Path, into: &Path) -> Result<String, Failure> {
@@ -73,9 +85,16 @@ fn npm(pins: &Path, into: &Path) -> Result<String, Failure> {
     Ok("npm packages installed".into())
 }
 
+/// Has a command start Node.js as the tests need it.
+pub(crate) fn help_node(command: &mut Command) {
+    if let Some(option) = node_option(&prints("node", &["--version"]).unwrap_or_default()) {
+        command.env("NODE_OPTIONS", option);
+    }
+}
+
 /// What a Node.js that prints this version must be started with. Before 20 the Web Crypto API is not a global, which
 /// clients of today expect, and Debian 12 has 18.
-pub(crate) fn node_option(version: &str) -> Option<&'static str> {
+fn node_option(version: &str) -> Option<&'static str> {
     let major = version.strip_prefix('v')?.split('.').next()?.parse::<u32>().ok()?;
     (major < 20).then_some("--experimental-global-webcrypto")
 }
