@@ -53,6 +53,8 @@ pub struct Config {
     pub enforce: bool,
     /// Always all four tiers; what the files leave out is `require_approval` by one person.
     pub risk_tiers: BTreeMap<RiskTier, TierPolicy>,
+    /// What goes before them, field by field, for agents of a trust. Only what the files give.
+    pub trust: BTreeMap<(Trust, RiskTier), TierPolicy>,
     /// Teams defined in files: name to e-mail addresses.
     pub teams: IndexMap<String, Vec<String>>,
     /// `default` is always among them.

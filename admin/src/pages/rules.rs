@@ -41,7 +41,7 @@ async fn page(app: &App, sign_in: &SignIn) -> Result<RulesPage, PageError> {
         policies: policies::all(app),
         stops: stops::all(app),
         scopes: std::iter::once("gate".to_owned()).chain(upstreams).chain(projects).collect(),
-        tightens: !config.policies.is_empty() || config.risk_tiers.values().any(|tier| tier.decision.is_some()),
+        tightens: rules.files_decide(),
         wrong: None,
     })
 }

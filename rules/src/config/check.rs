@@ -108,6 +108,7 @@ impl Checker<'_> {
             limits,
             enforce: raw.enforce.is_none_or(|enforce| enforce.value),
             risk_tiers: self.tiers(raw.risk_tiers),
+            trust: self.trust(raw.trust),
             teams,
             projects,
             agents,

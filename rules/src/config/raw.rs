@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 pub(super) use gate::{Admin, Approval, Audit, Hold, HoldTime, Limits, Permit, Proxy, Quota, Record, Sync, Tls};
 pub(super) use people::{Agent, Project, Projects, Unregistered};
-pub(super) use policy::{AnySource, AnyTier, Approvals, Confirm, Policy, Schedule, Tier, Tiers};
+pub(super) use policy::{AnySource, AnyTier, Approvals, Confirm, Policy, Schedule, Tier, Tiers, TrustTable};
 pub(super) use route::{GraphQl, Match, Mcp, Param, Route, RouteMatch};
 pub(super) use upstream::{Case, Headers, Listen, Slash, Upgrade, Upstream, UpstreamTls};
 pub(super) use values::{At, Duration, Named, Network, OneOrMany, Size};
@@ -51,6 +51,9 @@ pub(super) struct Config {
     /// What happens to an action of this tier when no policy matched: the keys of a policy. Default for each tier:
     /// approval by one person.
     pub(super) risk_tiers: Option<At<Tiers>>,
+    /// What the trust of the asking agent changes in that: tiers by trust, whose keys go before those of `risk_tiers`,
+    /// field by field. It lowers or raises what policies leave open, never what they say.
+    pub(super) trust: Option<At<TrustTable>>,
     /// Teams by name: lists of e-mail addresses. A team defined here is changed only here.
     pub(super) teams: Option<At<Named<Vec<At<String>>>>>,
     /// Projects: a list of names, or a map of names to settings. `default` is always there.

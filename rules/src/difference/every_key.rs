@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::config::load::{NoSecrets, Source, load};
-use crate::config::schema;
+use crate::config::{Trust, schema};
 
 /// Key (`*` is any name), two values (`-`: not set), `!` where the second is weaker, and what stands beside it.
 const KEYS: &str = r#"
@@ -269,7 +269,12 @@ fn keys(node: &Value, root: &Value, path: &str, found: &mut BTreeSet<String>) {
 
 #[test]
 fn every_key_of_the_configuration_is_compared() {
-    let rows: Vec<Vec<&str>> = KEYS.trim().lines().map(|row| row.splitn(4, '|').map(str::trim).collect()).collect();
+    // The table of trust holds tiers, too.
+    let trusted = |row: &str| Trust::ALL.map(|trust| row.replace("risk_tiers.", &format!("trust.{}.", trust.as_str())));
+    let tiers = KEYS.lines().filter(|row| row.trim().starts_with("risk_tiers.")).flat_map(trusted);
+    let all: Vec<String> = KEYS.trim().lines().map(str::to_owned).chain(tiers).collect();
+    let rows: Vec<Vec<&str>> =
+        all.iter().map(|row| row.trim()).map(|row| row.splitn(4, '|').map(str::trim).collect()).collect();
     let mut wrong = Vec::new();
     for row in &rows {
         let (key, change, weaker) = (row[0], row[1], row.get(2).is_some_and(|mark| *mark == "!"));

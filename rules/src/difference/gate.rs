@@ -4,7 +4,7 @@ use super::compare::{Compared, added, missing, names, option, removed, shown, sp
 use super::policies::{Asked, approvals, decision_rank};
 use super::{Change, Kind};
 use crate::config::{
-    AgentEntry, Anonymous, Config, HoldTimeout, Limits, PolicyDecision, Quota, RiskTier, TierPolicy, TlsFiles,
+    AgentEntry, Anonymous, Config, HoldTimeout, Limits, PolicyDecision, Quota, RiskTier, TierPolicy, TlsFiles, Trust,
 };
 
 pub(super) fn compare(old: &Config, new: &Config, changes: &mut Vec<Change>) {
@@ -12,7 +12,14 @@ pub(super) fn compare(old: &Config, new: &Config, changes: &mut Vec<Change>) {
     for tier in RiskTier::ALL {
         let nothing = TierPolicy::default();
         let of = |config: &Config| config.risk_tiers.get(&tier).cloned().unwrap_or_else(|| nothing.clone());
-        self::tier(tier, &of(old), &of(new), changes);
+        self::tier(tier.as_str(), &of(old), &of(new), changes);
+    }
+    for trust in Trust::ALL {
+        for tier in RiskTier::ALL {
+            let nothing = TierPolicy::default();
+            let of = |config: &Config| config.trust.get(&(trust, tier)).cloned().unwrap_or_else(|| nothing.clone());
+            self::tier(&format!("{} of {} agents", tier.as_str(), trust.as_str()), &of(old), &of(new), changes);
+        }
     }
     teams(old, new, changes);
     projects(old, new, changes);
@@ -119,8 +126,8 @@ pub(super) fn hold(timeout: Option<&HoldTimeout>) -> String {
     })
 }
 
-fn tier(tier: RiskTier, old: &TierPolicy, new: &TierPolicy, changes: &mut Vec<Change>) {
-    let mut compared = Compared::new("tier", tier.as_str());
+fn tier(name: &str, old: &TierPolicy, new: &TierPolicy, changes: &mut Vec<Change>) {
+    let mut compared = Compared::new("tier", name);
     let decision = |tier: &TierPolicy| tier.decision.unwrap_or(PolicyDecision::RequireApproval);
     compared.field("decision", word(&decision(old)), word(&decision(new)), || {
         (decision_rank(decision(new)) < decision_rank(decision(old)))

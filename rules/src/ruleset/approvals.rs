@@ -28,7 +28,7 @@ impl Demand {
     }
 
     /// The strongest word first.
-    pub(super) fn merge(demands: [Option<&Demand>; 2], action: &Action, times: &config::ApprovalTimes) -> Requirement {
+    pub(super) fn merge(demands: [Option<&Demand>; 3], action: &Action, times: &config::ApprovalTimes) -> Requirement {
         let given = || demands.iter().flatten().map(|demand| &demand.given);
         let confirming = demands.iter().flatten().find(|demand| demand.given.confirm.is_some());
         let confirm = confirming.and_then(|demand| match demand.given.confirm {

@@ -62,8 +62,9 @@ impl Stop {
 }
 
 /// Whether files decide anything by themselves.
-pub(super) fn files_decide(config: &Config) -> bool {
-    !config.policies.is_empty() || config.risk_tiers.values().any(|tier| tier.decision.is_some())
+fn files_decide(config: &Config) -> bool {
+    let tiers = config.risk_tiers.values().chain(config.trust.values());
+    !config.policies.is_empty() || tiers.into_iter().any(|tier| tier.decision.is_some())
 }
 
 impl Ruleset {
@@ -88,6 +89,12 @@ impl Ruleset {
             added,
             stops: overlay.stops.into(),
         })
+    }
+
+    /// Whether files decide, so that what is added can only tighten.
+    #[must_use]
+    pub fn files_decide(&self) -> bool {
+        files_decide(&self.config)
     }
 
     /// The stop switch that refuses calls of a project to an upstream.
@@ -147,7 +154,7 @@ impl Ruleset {
                 "refuses"
             }
             (StopMode::RequireApproval, Verdict::Approve) => {
-                let needed = self.policies.by_tier(action, &self.config.approval);
+                let needed = self.policies.by_tier(action, facts.caller.trust, &self.config.approval);
                 decision.verdict = Verdict::Require(needed);
                 decision.policy = None;
                 "asks for approval"

@@ -14,7 +14,7 @@ use super::condition::{Condition, Facts};
 use super::glob::Glob;
 use super::problem::Problems;
 use super::schedule::Schedule;
-use crate::config::{self, Outside, PolicyDecision, RiskTier};
+use crate::config::{self, Outside, PolicyDecision, RiskTier, Trust};
 use crate::decision::{Action, Decision, DenyReason, Recorded, Requirement, Step, Verdict};
 
 mod shadow;
@@ -25,6 +25,8 @@ pub(super) struct Policies {
     list: Vec<Policy>,
     index: Index,
     tiers: BTreeMap<RiskTier, Tier>,
+    /// What goes before the tiers for agents of a trust.
+    trusts: BTreeMap<(Trust, RiskTier), Tier>,
 }
 
 #[derive(Debug)]
@@ -135,7 +137,15 @@ impl Policies {
                 (*tier, Tier { config: policy.clone(), demand })
             })
             .collect();
-        Policies { list, index, tiers }
+        let trusts = config
+            .trust
+            .iter()
+            .map(|(at, policy)| {
+                let demand = problems.take(&nowhere, Demand::compile(&policy.approvals)).unwrap_or_default();
+                (*at, Tier { config: policy.clone(), demand })
+            })
+            .collect();
+        Policies { list, index, tiers, trusts }
     }
 
     pub(super) fn each(&self) -> impl Iterator<Item = &Policy> {
@@ -144,7 +154,8 @@ impl Policies {
 
     /// The parameters that a tier's own approvals look at.
     pub(super) fn tier_params(&self, tier: RiskTier) -> impl Iterator<Item = &str> {
-        self.tiers.get(&tier).into_iter().flat_map(|tier| tier.demand.params())
+        let rows = self.trusts.iter().filter(move |((_, of), _)| *of == tier).map(|(_, row)| row);
+        self.tiers.get(&tier).into_iter().chain(rows).flat_map(|tier| tier.demand.params())
     }
 
     pub(super) fn decide(
@@ -175,8 +186,16 @@ impl Policies {
     }
 
     /// What approval asks for where only the tier says so.
-    pub(super) fn by_tier(&self, action: &Action, times: &config::ApprovalTimes) -> Requirement {
-        Demand::merge([None, self.tiers.get(&action.risk_tier).map(|tier| &tier.demand)], action, times)
+    pub(super) fn by_tier(&self, action: &Action, trust: Trust, times: &config::ApprovalTimes) -> Requirement {
+        let (row, tier) = self.of(trust, action.risk_tier);
+        Demand::merge([None, row.map(|row| &row.demand), tier.map(|tier| &tier.demand)], action, times)
+    }
+
+    /// What an agent's trust says of a tier, and the tier itself.
+    fn of(&self, trust: Trust, tier: RiskTier) -> (Option<&Tier>, Option<&Tier>) {
+        // Most gates have no such table.
+        let row = if self.trusts.is_empty() { None } else { self.trusts.get(&(trust, tier)) };
+        (row, self.tiers.get(&tier))
     }
 
     /// The first policy that matches.
@@ -189,7 +208,8 @@ impl Policies {
         times: &config::ApprovalTimes,
         (marks, recorded): (&mut Vec<(usize, Mark)>, &mut Vec<Recorded>),
     ) -> Option<Outcome> {
-        let tier_demand = self.tiers.get(&action.risk_tier).map(|tier| &tier.demand);
+        let (row, tier) = self.of(facts.caller.trust, action.risk_tier);
+        let (row_demand, tier_demand) = (row.map(|row| &row.demand), tier.map(|tier| &tier.demand));
         for at in self.index.find(&action.name) {
             let Some(policy) = self.list.get(at) else { continue };
             let (decision, failed) = match policy.ask(action, upstream, facts) {
@@ -240,8 +260,14 @@ impl Policies {
                 decision
             };
             let message = policy.config.message.as_deref();
-            let verdict =
-                verdict(decision, action, message, name().as_deref(), [Some(&policy.demand), tier_demand], times);
+            let verdict = verdict(
+                decision,
+                action,
+                message,
+                name().as_deref(),
+                [Some(&policy.demand), row_demand, tier_demand],
+                times,
+            );
             let blocked_from = match (&policy.schedule, decision) {
                 (Some(schedule), PolicyDecision::AutoApprove | PolicyDecision::RequireApproval)
                     if schedule.outside == Outside::Deny =>
@@ -273,17 +299,22 @@ impl Policies {
         times: &config::ApprovalTimes,
         (marks, recorded): (Vec<(usize, Mark)>, Vec<Recorded>),
     ) -> Outcome {
-        let tier = self.tiers.get(&action.risk_tier);
-        let tier_demand = tier.map(|tier| &tier.demand);
-        let decision = tier.and_then(|tier| tier.config.decision).unwrap_or(PolicyDecision::RequireApproval);
+        let trust = facts.caller.trust;
+        let (row, tier) = self.of(trust, action.risk_tier);
+        let (row_demand, tier_demand) = (row.map(|row| &row.demand), tier.map(|tier| &tier.demand));
+        let both = || row.into_iter().chain(tier).map(|tier| &tier.config);
+        let decision = both().find_map(|tier| tier.decision).unwrap_or(PolicyDecision::RequireApproval);
         let approves = decision == PolicyDecision::AutoApprove;
         let decision = if approves && !defects.is_empty() { PolicyDecision::RequireApproval } else { decision };
-        let message = tier.and_then(|tier| tier.config.message.as_deref());
-        let verdict = verdict(decision, action, message, None, [None, tier_demand], times);
+        let message = both().find_map(|tier| tier.message.as_deref());
+        let verdict = verdict(decision, action, message, None, [None, row_demand, tier_demand], times);
         let mut trace = self.trace(marks, decision == PolicyDecision::AutoApprove, facts);
         let mut detail = word(decision).to_owned();
         if approves && !defects.is_empty() {
             detail = format!("{detail}: {}", defects.join("; "));
+        }
+        if row.is_some() {
+            detail = format!("{detail} (of agents that are {})", trust.as_str());
         }
         trace.push(Step { what: format!("tier {}", action.risk_tier.as_str()), matched: true, detail });
         Outcome { verdict, policy: None, trace, recorded, blocked_from: None, failed: None }
@@ -472,7 +503,7 @@ fn verdict(
     action: &Action,
     message: Option<&str>,
     policy: Option<&str>,
-    demands: [Option<&Demand>; 2],
+    demands: [Option<&Demand>; 3],
     times: &config::ApprovalTimes,
 ) -> Verdict {
     match decision {

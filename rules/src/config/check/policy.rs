@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Checker, is_email, texts};
 use crate::config::node::{Mark, shortened};
 use crate::config::raw::{self, At, OneOrMany};
-use crate::config::{Approvals, Confirm, Policy, PolicyDecision, RiskTier, Schedule, SourceType, TierPolicy};
+use crate::config::{Approvals, Confirm, Policy, PolicyDecision, RiskTier, Schedule, SourceType, TierPolicy, Trust};
 use crate::ruleset::faulty;
 
 impl Checker<'_> {
@@ -19,6 +19,33 @@ impl Checker<'_> {
             (RiskTier::Critical, raw.critical),
         ];
         given.into_iter().map(|(tier, raw)| (tier, raw.map(|at| self.tier(at.value)).unwrap_or_default())).collect()
+    }
+
+    pub(super) fn trust(&mut self, raw: Option<At<raw::TrustTable>>) -> BTreeMap<(Trust, RiskTier), TierPolicy> {
+        let raw = raw.map(|at| at.value).unwrap_or_default();
+        let rows = [
+            (Trust::Unregistered, raw.unregistered),
+            (Trust::New, raw.new),
+            (Trust::Active, raw.active),
+            (Trust::Established, raw.established),
+            (Trust::Verified, raw.verified),
+        ];
+        let mut table = BTreeMap::new();
+        for (trust, row) in rows {
+            let Some(row) = row.map(|at| at.value) else { continue };
+            let tiers = [
+                (RiskTier::Low, row.low),
+                (RiskTier::Medium, row.medium),
+                (RiskTier::High, row.high),
+                (RiskTier::Critical, row.critical),
+            ];
+            for (tier, raw) in tiers {
+                if let Some(at) = raw {
+                    table.insert((trust, tier), self.tier(at.value));
+                }
+            }
+        }
+        table
     }
 
     fn tier(&mut self, raw: raw::Tier) -> TierPolicy {

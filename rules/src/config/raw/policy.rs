@@ -80,6 +80,22 @@ pub(in crate::config) struct Tiers {
     pub(in crate::config) critical: Option<At<Tier>>,
 }
 
+/// Tiers by the trust of the agent that asks.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::config) struct TrustTable {
+    /// A label without a registration, and callers without a key.
+    pub(in crate::config) unregistered: Option<At<Tiers>>,
+    /// The trust of an agent that was given none.
+    pub(in crate::config) new: Option<At<Tiers>>,
+    /// An agent that has worked for a while.
+    pub(in crate::config) active: Option<At<Tiers>>,
+    /// An agent that has worked well for long.
+    pub(in crate::config) established: Option<At<Tiers>>,
+    /// An agent whose doings were looked through.
+    pub(in crate::config) verified: Option<At<Tiers>>,
+}
+
 /// What happens to an action of this tier when no policy matched.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]

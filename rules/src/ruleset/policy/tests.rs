@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use crate::config::{Excluded, SourceType, Trust};
-use crate::decision::{Caller, Decision, DenyReason, Requirement, Verdict};
+use crate::config::{Excluded, RiskTier, SourceType, Trust};
+use crate::decision::{Action, Caller, Decision, DenyReason, Requirement, Verdict};
 use crate::ruleset::tests::{caller, decide_at, hit, request, rules};
 use crate::ruleset::{Params, Ruleset, Timestamp};
 
@@ -355,4 +355,42 @@ policies:
   - { name: deny, decision: auto_deny, action: 'drop_*', when: 'params.n != 1 || true' }
 ",
     ));
+}
+
+#[test]
+fn trust_changes_what_policies_leave_open() {
+    let rules = rules(
+        "
+upstreams: { api: { url: http://127.0.0.1:9000, at: /api, routes: [ { action: act, match: POST /a, risk_tier: high } ] } }
+risk_tiers: { high: { approvals: { required: 1, delay: 1m } }, critical: { approvals: { required: 2, delay: 5m } } }
+trust:
+  verified: { high: { decision: auto_approve }, critical: { approvals: { required: 1, delay: 0s } } }
+  established: { high: { decision: auto_approve } }
+  new: { high: { approvals: { required: 3 } } }
+policies: [ { name: named, action: named, decision: require_approval, approvals: { required: 4 } } ]
+",
+    );
+    let of = |action: &str, risk_tier, trust| {
+        let caller = Caller { trust, ..caller() };
+        let action = Action { name: action.into(), risk_tier, title: String::new(), params: Params::new() };
+        match rules.decide(&action, Some("api"), &caller, None, &[], 0).verdict {
+            Verdict::Approve => "approve".to_owned(),
+            Verdict::Require(asked) => format!("{} {}s", asked.required, asked.delay.as_secs()),
+            Verdict::Deny { .. } => "deny".to_owned(),
+        }
+    };
+    for (action, tier, trust, wanted) in [
+        ("act", RiskTier::High, Trust::Verified, "approve"),
+        ("act", RiskTier::High, Trust::Established, "approve"),
+        ("act", RiskTier::High, Trust::Active, "1 60s"),
+        ("act", RiskTier::High, Trust::New, "3 60s"),
+        ("act", RiskTier::High, Trust::Unregistered, "1 60s"),
+        ("act", RiskTier::Critical, Trust::Verified, "1 0s"),
+        ("act", RiskTier::Critical, Trust::Established, "2 300s"),
+        // What a policy says stays.
+        ("named", RiskTier::High, Trust::Verified, "4 60s"),
+        ("named", RiskTier::Critical, Trust::Verified, "4 0s"),
+    ] {
+        assert_eq!(of(action, tier, trust), wanted, "{action} {tier:?} {trust:?}");
+    }
 }
