@@ -25,6 +25,18 @@ impl Api {
                 "set HOLDSHORT_TOKEN to your personal token; `holdshort users token NAME` makes one on the gate's machine",
             )
         })?;
+        Api::with(config, args, token)
+    }
+
+    /// As an agent or a project.
+    pub(crate) fn with_key(config: Option<&Path>, args: &ApiArgs) -> anyhow::Result<Api> {
+        let key = variable("HOLDSHORT_KEY").ok_or_else(|| {
+            exit::finding("set HOLDSHORT_KEY to an agent's or a project's key; `holdshort agents add NAME` makes one")
+        })?;
+        Api::with(config, args, key)
+    }
+
+    fn with(config: Option<&Path>, args: &ApiArgs, token: String) -> anyhow::Result<Api> {
         let url = args.url.clone().unwrap_or_else(|| {
             Configuration::load_without_secrets(config)
                 .map_or_else(|_| "http://127.0.0.1:8081".to_owned(), |found| found.config().admin.url.clone())

@@ -58,12 +58,65 @@ pub(crate) enum Command {
     /// Calls: what waits, what was decided, what came of it.
     #[command(subcommand)]
     Intents(IntentsCommand),
+    /// Ask before a step of a pipeline: declare it, wait for people, print the permit.
+    Gate(GateArgs),
     /// The audit log.
     #[command(subcommand)]
     Audit(AuditCommand),
     /// Permits.
     #[command(subcommand)]
     Permit(PermitCommand),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GateArgs {
+    /// What is to be done, in snake_case.
+    #[arg(required_unless_present_any = ["intent", "permit"])]
+    pub(crate) action: Option<String>,
+    /// What people are shown and policies look at: NAME=TEXT, or NAME:=JSON.
+    #[arg(long = "param", value_name = "NAME=VALUE")]
+    pub(crate) params: Vec<String>,
+    /// What is only shown: NAME=TEXT, or NAME:=JSON.
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) context: Vec<String>,
+    /// Wait until people have decided.
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// How long to wait, in seconds.
+    #[arg(long, default_value_t = 3600, value_name = "SECONDS")]
+    pub(crate) timeout: u64,
+    /// Go on with what was declared before.
+    #[arg(long, value_name = "ID", conflicts_with = "action")]
+    pub(crate) intent: Option<String>,
+    /// What kind of caller asks.
+    #[arg(long, default_value = "devops", value_parser = ["ai_agent", "devops", "automation"])]
+    pub(crate) source_type: String,
+    /// Fingerprint of the agent, with a project's key.
+    #[arg(long, value_name = "FINGERPRINT")]
+    pub(crate) source: Option<String>,
+    /// Raises the tier that the configuration gives the action.
+    #[arg(long, value_parser = ["low", "medium", "high", "critical"])]
+    pub(crate) risk_tier: Option<String>,
+    /// A team or an e-mail address that must approve too.
+    #[arg(long = "approver", value_name = "WHO")]
+    pub(crate) approvers: Vec<String>,
+    /// Shortens the waiting for people: `30m`.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) expires_in: Option<String>,
+    /// The permit to report on.
+    #[arg(long, value_name = "TOKEN", requires = "report", conflicts_with_all = ["action", "intent"])]
+    pub(crate) permit: Option<String>,
+    /// Say what came of what a permit allowed.
+    #[arg(long, value_enum, requires = "permit")]
+    pub(crate) report: Option<Outcome>,
+    #[command(flatten)]
+    pub(crate) api: ApiArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Outcome {
+    Completed,
+    Failed,
 }
 
 #[derive(Debug, Args)]

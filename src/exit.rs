@@ -11,6 +11,8 @@ pub(crate) enum Exit {
     Finding,
     /// `EX_CONFIG` of sysexits: the configuration cannot be used; nothing was started.
     Configuration,
+    /// `EX_TEMPFAIL`: people have not decided yet.
+    Pending,
     /// `EX_UNAVAILABLE`: the store, an address or the gate cannot be reached.
     Unavailable,
 }
@@ -22,6 +24,7 @@ impl From<Exit> for ExitCode {
             Exit::Finding => 1,
             Exit::Configuration => 64,
             Exit::Unavailable => 69,
+            Exit::Pending => 75,
         })
     }
 }
@@ -56,6 +59,10 @@ pub(crate) fn finding(text: impl Into<String>) -> anyhow::Error {
 /// Prints an error with its causes and gives its exit code.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     note!("holdshort: {error:#}");
-    let exit = error.chain().find_map(|cause| cause.downcast_ref::<Ended>()).map_or(Exit::Finding, |ended| ended.exit);
-    exit.into()
+    of(error).into()
+}
+
+/// How an error ends the program.
+pub(crate) fn of(error: &anyhow::Error) -> Exit {
+    error.chain().find_map(|cause| cause.downcast_ref::<Ended>()).map_or(Exit::Finding, |ended| ended.exit)
 }

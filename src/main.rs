@@ -12,6 +12,7 @@ mod audit;
 mod check;
 mod cli;
 mod configuration;
+mod declare;
 mod demo;
 mod diff;
 mod doctor;
@@ -79,6 +80,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Projects(command) => projects::run(config.as_deref(), command).await,
         Command::Agents(command) => agents::run(config.as_deref(), command).await,
         Command::Users(command) => users::run(config.as_deref(), command).await,
+        Command::Gate(args) => declare::run(config.as_deref(), args).await,
         Command::Teams(command) => users::teams(config.as_deref(), &command).await,
         Command::Intents(command) => intents::run(config.as_deref(), command).await,
         Command::Audit(command) => audit::run(config.as_deref(), &command).await,

@@ -20,6 +20,7 @@ mod held;
 mod identity;
 mod observing;
 mod passing;
+mod pipelines;
 mod real_clients;
 mod reloads;
 mod same_call;
