@@ -3,7 +3,9 @@
 //! Widely installed clients lose their session, or the reason, on any status but 200, so refusals are
 //! results that the model reads. A held call answers with an event stream at once; what the upstream
 //! says later goes into that stream. [`sessions`] remembers whose a session is and which client opened it, because
-//! only the handshake says it; [`held`] lets a client take a held call back.
+//! only the handshake says it; [`held`] lets a client take a held call back; [`come_back`] and [`parked`] keep clients
+//! past their own timers; [`event_streams`] are where the answers of the old HTTP+SSE transport go; [`listing`] and
+//! [`rewriting`] change what a service says on its way.
 
 use std::time::Duration;
 
