@@ -24,7 +24,7 @@ pub(crate) enum Need {
 /// What every build needs.
 pub(crate) const BUILDING: &[Need] = &[Need::Cmake, Need::CCompiler, Need::Make];
 /// What the tools of the tests are installed and run with.
-pub(crate) const TESTING: &[Need] = &[Need::Python, Need::Node, Need::Npm, Need::Chromium];
+pub(crate) const TESTING: &[Need] = &[Need::Python, Need::Node, Need::Npm, Need::Chromium, Need::Curl];
 
 /// What the clients of the compatibility suite run on.
 pub(crate) const CLIENTS: &[Need] = &[Need::Python, Need::Node, Need::Npm, Need::Curl];

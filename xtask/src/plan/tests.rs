@@ -46,7 +46,7 @@ fn everybody_else_goes_through_sudo_also_for_the_lists() {
 fn the_tests_bring_their_interpreters_and_a_browser() {
     let facts = Facts { missing: TESTING.to_vec(), ..a_debian_container() };
     let Plan::Install(installation) = plan(&facts) else { panic!("not an installation") };
-    assert_eq!(installation.packages, ["python3", "python3-venv", "nodejs", "npm", "chromium"]);
+    assert_eq!(installation.packages, ["python3", "python3-venv", "nodejs", "npm", "chromium", "curl"]);
 }
 
 #[test]
