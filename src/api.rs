@@ -7,7 +7,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
 use crate::cli::ApiArgs;
-use crate::configuration::{Configuration, variable};
+use crate::configuration::{self, Configuration, variable};
 use crate::exit;
 
 /// Where the admin is and who asks.
@@ -37,10 +37,12 @@ impl Api {
     }
 
     fn with(config: Option<&Path>, args: &ApiArgs, token: String) -> anyhow::Result<Api> {
-        let url = args.url.clone().unwrap_or_else(|| {
-            Configuration::load_without_secrets(config)
-                .map_or_else(|_| "http://127.0.0.1:8081".to_owned(), |found| found.config().admin.url.clone())
-        });
+        let url = match &args.url {
+            Some(url) => url.clone(),
+            None if configuration::is_nothing(config) => "http://127.0.0.1:8081".to_owned(),
+            // A configuration that is broken does not say where its gate is: another gate could be at the default.
+            None => Configuration::load_without_secrets(config)?.config().admin.url.clone(),
+        };
         let client = reqwest::Client::builder().no_proxy().connect_timeout(Duration::from_secs(5)).build()?;
         Ok(Api { url: url.trim_end_matches('/').to_owned(), token, client })
     }

@@ -102,6 +102,11 @@ pub(crate) fn located(path: Option<&Path>) -> anyhow::Result<PathBuf> {
     )))
 }
 
+/// Whether no configuration was named and none stands in this folder.
+pub(crate) fn is_nothing(path: Option<&Path>) -> bool {
+    path.is_none() && matches!(Path::new(DEFAULT).try_exists(), Ok(false))
+}
+
 /// The rules alone, without secrets: for what only looks at them.
 pub(crate) fn rules(path: &Path) -> anyhow::Result<Ruleset> {
     let refused = |findings: Findings| exit::configuration(findings.to_string());

@@ -245,3 +245,21 @@ fn explain_shows_what_decides_and_who_could_approve_without_colour_in_a_pipe() {
     let refused = text(&holdshort(&config, &["explain", "/payments/v1/../x"]).stdout);
     assert!(refused.contains("Refused with 400 before any rule"), "{refused}");
 }
+
+#[test]
+fn who_asks_a_gate_is_told_of_a_broken_configuration_and_asks_no_other_gate() {
+    let list = |folder: &Path, arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_holdshort"));
+        command.args(["intents", "list"]).args(arguments).current_dir(folder).env_clear();
+        let run = command.env("HOLDSHORT_TOKEN", "hsk_user_x").output().unwrap();
+        (run.status.code(), text(&run.stderr))
+    };
+    let broken = folder(&[("holdshort.yaml", "upstreems: {}\n")]);
+    let (code, said) = list(broken.path(), &[]);
+    assert!(code == Some(64) && said.contains("unknown key `upstreems`"), "{code:?} {said}");
+    let (code, said) = list(folder(&[]).path(), &["--config", "missing.yaml"]);
+    assert!(code == Some(64) && said.contains("there is no configuration at missing.yaml"), "{code:?} {said}");
+    // Told where it is, nothing else is looked at.
+    let (code, said) = list(broken.path(), &["--url", "http://127.0.0.1:9"]);
+    assert!(code == Some(69) && said.contains("127.0.0.1:9"), "{code:?} {said}");
+}
