@@ -16,6 +16,7 @@ pub(crate) mod policies;
 pub(crate) mod projects;
 pub(crate) mod refusals;
 pub(crate) mod runtime;
+pub(crate) mod sessions;
 pub(crate) mod stops;
 pub(crate) mod unmatched;
 pub(crate) mod users;
@@ -47,6 +48,8 @@ pub(crate) fn all() -> OpenApiRouter<App> {
         .routes(routes!(projects::rotate_key))
         .routes(routes!(keys::list, keys::mint))
         .routes(routes!(keys::revoke))
+        .routes(routes!(sessions::list))
+        .routes(routes!(sessions::end))
         .routes(routes!(users::list, users::add))
         .routes(routes!(users::link))
         .routes(routes!(users::role))

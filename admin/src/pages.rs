@@ -13,6 +13,7 @@ pub(crate) mod evidence;
 pub(crate) mod filters;
 pub(crate) mod people;
 pub(crate) mod rules;
+pub(crate) mod sessions;
 pub(crate) mod sign_in;
 pub(crate) mod unmatched;
 pub(crate) mod when;
@@ -46,6 +47,8 @@ pub(crate) fn routes() -> Router<App> {
         .route("/rules/stops/{id}", post(rules::lift))
         .route("/audit", get(audit::list))
         .route("/unmatched", get(unmatched::list))
+        .route("/sessions", get(sessions::list))
+        .route("/sessions/{id}", post(sessions::end))
         .route("/sign-in", get(sign_in::form).post(sign_in::enter))
         .route("/sign-out", post(sign_in::leave))
         .route("/link/{token}", get(sign_in::link).post(sign_in::use_link))

@@ -18,6 +18,8 @@ mod proofs;
 mod rules_kept;
 #[path = "http/serving.rs"]
 mod serving;
+#[path = "http/sessions.rs"]
+mod sessions;
 #[path = "http/spoken.rs"]
 mod spoken;
 #[path = "http/world.rs"]
