@@ -107,6 +107,11 @@ async fn send(
             return Err(Refusal::Unavailable { intent: Some(intent), why: "no permit can be signed".to_owned() }.into());
         }
     };
+    if !released.by_people() {
+        // A batch of records lets many calls go at once: all of them sign, then all of them send. So what signing needs
+        // stays in the cache, and the services behind are woken once for many instead of once for each.
+        tokio::task::yield_now().await;
+    }
     let proof = Proof { permit: permit.as_deref(), content_digest: &call.content_digest };
     let head = match build(way, &call, proof, connected.session.as_http2().is_some()) {
         Ok(head) => head,
