@@ -192,14 +192,22 @@ fn state(name: &str, at: Timestamp, row: &SqliteRow) -> Result<State, String> {
 }
 
 pub(super) async fn by_id(conn: &mut SqliteConnection, id: IntentId) -> Result<Option<Stored>, StoreError> {
-    let sql = format!("SELECT {COLUMNS}, b.body {FROM} LEFT JOIN bodies b ON b.n = i.n WHERE i.id = ?1");
-    let row = sqlx::query(AssertSqlSafe(sql)).bind(id.bytes().to_vec()).fetch_optional(&mut *conn).await;
-    if let Some(row) = row.map_err(unavailable)? {
-        return stored(&row, row.get(19)).map(Some);
+    if let Some(found) = in_intents_by_id(conn, id).await? {
+        return Ok(Some(found));
     }
     let sql = format!("SELECT {CALL_COLUMNS} {FROM_CALLS} WHERE c.id = ?1");
+    let row = sqlx::query(AssertSqlSafe(sql)).bind(id.bytes().to_vec()).fetch_optional(&mut *conn).await;
+    match row.map_err(unavailable)? {
+        Some(row) => stored(&row, None).map(Some),
+        // A call moves from there to the intents, and never back: it may have done so between the two looks.
+        None => in_intents_by_id(conn, id).await,
+    }
+}
+
+async fn in_intents_by_id(conn: &mut SqliteConnection, id: IntentId) -> Result<Option<Stored>, StoreError> {
+    let sql = format!("SELECT {COLUMNS}, b.body {FROM} LEFT JOIN bodies b ON b.n = i.n WHERE i.id = ?1");
     let row = sqlx::query(AssertSqlSafe(sql)).bind(id.bytes().to_vec()).fetch_optional(conn).await;
-    row.map_err(unavailable)?.map(|row| stored(&row, None)).transpose()
+    row.map_err(unavailable)?.map(|row| stored(&row, row.get(19))).transpose()
 }
 
 pub(super) async fn by_call(pool: &SqlitePool, call: &CallKey) -> Result<Option<Stored>, StoreError> {
