@@ -55,6 +55,7 @@ pub struct Config {
     pub risk_tiers: BTreeMap<RiskTier, TierPolicy>,
     /// What goes before them, field by field, for agents of a trust. Only what the files give.
     pub trust: BTreeMap<(Trust, RiskTier), TierPolicy>,
+    pub risk: RiskWeights,
     /// Teams defined in files: name to e-mail addresses.
     pub teams: IndexMap<String, Vec<String>>,
     /// `default` is always among them.
@@ -281,6 +282,23 @@ pub struct TierPolicy {
     pub decision: Option<PolicyDecision>,
     pub message: Option<String>,
     pub approvals: Approvals,
+}
+
+/// Points for the risk score beside those that are built in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RiskWeights {
+    /// By word of an action's name, in place of what is built in.
+    pub words: IndexMap<String, i16>,
+    /// By the text of the parameter `environment`.
+    pub environments: IndexMap<String, i16>,
+    pub amounts: Vec<AmountWeight>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AmountWeight {
+    pub param: String,
+    pub over: i64,
+    pub points: i16,
 }
 
 #[derive(Debug, Clone)]

@@ -292,7 +292,8 @@ impl Ruleset {
         defects: &[String],
         at: i64,
     ) -> Decision {
-        let risk = risk::score(&action.name, action.risk_tier, caller.trust, &action.params, defects);
+        let risk =
+            risk::score(&action.name, action.risk_tier, caller.trust, &action.params, defects, &self.config.risk);
         let at = Timestamp::from_microsecond(at).unwrap_or(Timestamp::UNIX_EPOCH);
         let facts = Facts { params: &action.params, tier: action.risk_tier, request, caller, risk: &risk, at };
         let outcome = self.policies.decide(action, upstream, &facts, defects, &self.config.approval);

@@ -109,6 +109,7 @@ impl Checker<'_> {
             enforce: raw.enforce.is_none_or(|enforce| enforce.value),
             risk_tiers: self.tiers(raw.risk_tiers),
             trust: self.trust(raw.trust),
+            risk: self.risk(raw.risk),
             teams,
             projects,
             agents,

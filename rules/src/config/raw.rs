@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 pub(super) use gate::{Admin, Approval, Audit, Hold, HoldTime, Limits, Permit, Proxy, Quota, Record, Sync, Tls};
 pub(super) use people::{Agent, Project, Projects, Unregistered};
-pub(super) use policy::{AnySource, AnyTier, Approvals, Confirm, Policy, Schedule, Tier, Tiers, TrustTable};
+pub(super) use policy::{AnySource, AnyTier, Approvals, Confirm, Policy, Risk, Schedule, Tier, Tiers, TrustTable};
 pub(super) use route::{GraphQl, Match, Mcp, Param, Route, RouteMatch};
 pub(super) use upstream::{Case, Headers, Listen, Slash, Upgrade, Upstream, UpstreamTls};
 pub(super) use values::{At, Duration, Named, Network, OneOrMany, Size};
@@ -54,6 +54,8 @@ pub(super) struct Config {
     /// What the trust of the asking agent changes in that: tiers by trust, whose keys go before those of `risk_tiers`,
     /// field by field. It lowers or raises what policies leave open, never what they say.
     pub(super) trust: Option<At<TrustTable>>,
+    /// Points for the risk score (0 to 100) beside those that are built in; policies see it as `risk.score`.
+    pub(super) risk: Option<At<Risk>>,
     /// Teams by name: lists of e-mail addresses. A team defined here is changed only here.
     pub(super) teams: Option<At<Named<Vec<At<String>>>>>,
     /// Projects: a list of names, or a map of names to settings. `default` is always there.

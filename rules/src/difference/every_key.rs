@@ -81,6 +81,11 @@ const KEYS: &str = r#"
     risk_tiers.critical.approvals.delay        | "5m" -> "1m"                                        | ! |
     risk_tiers.critical.approvals.expires_in   | - -> "2h"                                           |   |
     risk_tiers.critical.approvals.confirm      | true -> -                                           | ! |
+    risk.words.*                               | 15 -> 5                                             | ! |
+    risk.environments.*                        | 15 -> -                                             | ! |
+    risk.amounts.param                         | "amount" -> "total"                                 | ! | {"risk":{"amounts":[{"param":"amount","over":100,"points":15}]}}
+    risk.amounts.over                          | 100 -> 200                                          | ! | {"risk":{"amounts":[{"param":"amount","over":100,"points":15}]}}
+    risk.amounts.points                        | 15 -> 5                                             | ! | {"risk":{"amounts":[{"param":"amount","over":100,"points":15}]}}
     teams.*                                    | ["dana@example.com"] -> ["dana@example.com","kofi@example.com"] | ! |
     projects                                   | ["support"] -> ["support","more"]                   |   |
     projects.*.unregistered                    | - -> "accept"                                       | ! | {"projects":{"support":{},"it":{}}}

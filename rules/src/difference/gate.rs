@@ -1,10 +1,13 @@
 //! The gate's own settings, tiers, people, projects and agents.
 
+use indexmap::IndexMap;
+
 use super::compare::{Compared, added, missing, names, option, removed, shown, span, text, word};
 use super::policies::{Asked, approvals, decision_rank};
 use super::{Change, Kind};
 use crate::config::{
-    AgentEntry, Anonymous, Config, HoldTimeout, Limits, PolicyDecision, Quota, RiskTier, TierPolicy, TlsFiles, Trust,
+    AgentEntry, AmountWeight, Anonymous, Config, HoldTimeout, Limits, PolicyDecision, Quota, RiskTier, RiskWeights,
+    TierPolicy, TlsFiles, Trust,
 };
 
 pub(super) fn compare(old: &Config, new: &Config, changes: &mut Vec<Change>) {
@@ -94,8 +97,32 @@ fn settings(old: &Config, new: &Config, changes: &mut Vec<Change>) {
     gate.field("approval.denial_for", span(&before.denial_for), span(&after.denial_for), || {
         (after.denial_for < before.denial_for).then(|| "a denial is remembered for a shorter time".to_owned())
     });
+    risk(&mut gate, &old.risk, &new.risk);
     limits(&mut gate, &old.limits, &new.limits);
     gate.finish(changes);
+}
+
+/// Fewer points can let a call pass by a policy that asks for `risk.score`.
+fn risk(gate: &mut Compared, old: &RiskWeights, new: &RiskWeights) {
+    // Taken apart whole: a weight that is added must be compared here, too.
+    let RiskWeights { words, environments, amounts } = old;
+    let fewer = |old: &IndexMap<String, i16>, new: &IndexMap<String, i16>| {
+        let of = |map: &IndexMap<String, i16>, name: &String| map.get(name).copied().unwrap_or(0);
+        let lower = old.keys().chain(new.keys()).any(|name| of(new, name) < of(old, name));
+        lower.then(|| "it gives fewer points".to_owned())
+    };
+    let said = |map: &IndexMap<String, i16>| map.iter().map(|(name, points)| format!("{name} {points}")).collect();
+    let list = |parts: Vec<String>| if parts.is_empty() { "-".to_owned() } else { parts.join(", ") };
+    gate.field("risk.words", list(said(words)), list(said(&new.words)), || fewer(words, &new.words));
+    gate.field("risk.environments", list(said(environments)), list(said(&new.environments)), || {
+        fewer(environments, &new.environments)
+    });
+    let amount = |it: &AmountWeight| format!("{} over {}: {}", it.param, it.over, it.points);
+    let said = |amounts: &[AmountWeight]| list(amounts.iter().map(amount).collect());
+    gate.field("risk.amounts", said(amounts), said(&new.amounts), || {
+        let gone = amounts.iter().any(|before| !new.amounts.contains(before));
+        gone.then(|| "a threshold is gone or another one".to_owned())
+    });
 }
 
 fn limits(gate: &mut Compared, old: &Limits, new: &Limits) {

@@ -3,10 +3,15 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
+use indexmap::IndexMap;
+
 use super::{Checker, is_email, texts};
 use crate::config::node::{Mark, shortened};
 use crate::config::raw::{self, At, OneOrMany};
-use crate::config::{Approvals, Confirm, Policy, PolicyDecision, RiskTier, Schedule, SourceType, TierPolicy, Trust};
+use crate::config::{
+    AmountWeight, Approvals, Confirm, Policy, PolicyDecision, RiskTier, RiskWeights, Schedule, SourceType, TierPolicy,
+    Trust,
+};
 use crate::ruleset::faulty;
 
 impl Checker<'_> {
@@ -46,6 +51,41 @@ impl Checker<'_> {
             }
         }
         table
+    }
+
+    pub(super) fn risk(&mut self, raw: Option<At<raw::Risk>>) -> RiskWeights {
+        let raw = raw.map(|at| at.value).unwrap_or_default();
+        let mut words = IndexMap::new();
+        for (word, points) in raw.words.map(|at| at.value.0).unwrap_or_default() {
+            if word.value.is_empty() || !word.value.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit()) {
+                let message = format!("`{}` is no word of an action's name", shortened(&word.value));
+                let help = "lower-case letters and digits: of `issue_refund` the words are `issue` and `refund`";
+                self.error("bad-name", word.mark, message, Some(help));
+            }
+            let points = self.points(&points);
+            words.insert(word.value, points);
+        }
+        let mut environments = IndexMap::new();
+        for (name, points) in raw.environments.map(|at| at.value.0).unwrap_or_default() {
+            let points = self.points(&points);
+            environments.insert(name.value, points);
+        }
+        let mut amounts = Vec::new();
+        for At { value, .. } in raw.amounts.map(|at| at.value).unwrap_or_default() {
+            if value.param.value.trim().is_empty() {
+                self.error("bad-name", value.param.mark, "this names no parameter", None);
+            }
+            let points = self.points(&value.points);
+            amounts.push(AmountWeight { param: value.param.value, over: value.over.value, points });
+        }
+        RiskWeights { words, environments, amounts }
+    }
+
+    fn points(&mut self, at: &At<i64>) -> i16 {
+        if !(-100..=100).contains(&at.value) {
+            self.error("out-of-range", at.mark, "points are from -100 to 100", None);
+        }
+        i16::try_from(at.value.clamp(-100, 100)).unwrap_or_default()
     }
 
     fn tier(&mut self, raw: raw::Tier) -> TierPolicy {

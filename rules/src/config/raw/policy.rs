@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 
-use super::values::{At, Duration, OneOrMany, Window};
+use super::values::{At, Duration, Named, OneOrMany, Window};
 use crate::config::{Excluded, Outside, PolicyDecision, Trust};
 
 /// A rule on actions. All its conditions must hold.
@@ -78,6 +78,30 @@ pub(in crate::config) struct Tiers {
     pub(in crate::config) high: Option<At<Tier>>,
     /// Cannot be undone.
     pub(in crate::config) critical: Option<At<Tier>>,
+}
+
+/// Points for the risk score, each from -100 to 100.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::config) struct Risk {
+    /// By word of an action's name, which `_` parts: in place of the points that are built in for that word.
+    pub(in crate::config) words: Option<At<Named<i64>>>,
+    /// By the text of the parameter `environment`.
+    pub(in crate::config) environments: Option<At<Named<i64>>>,
+    /// By how large a parameter is. Each that fits counts.
+    pub(in crate::config) amounts: Option<At<Vec<At<Amount>>>>,
+}
+
+/// Points for a parameter that is larger than a number.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Amount {
+    /// The parameter's name.
+    pub(in crate::config) param: At<String>,
+    /// It counts when the parameter is a number larger than this.
+    pub(in crate::config) over: At<i64>,
+    /// How many points it adds.
+    pub(in crate::config) points: At<i64>,
 }
 
 /// Tiers by the trust of the agent that asks.
