@@ -105,6 +105,9 @@ impl Lane {
         // Without a body there is no code to read.
         let says = |wanted: &str| code == wanted || code.is_empty() && first.is_some_and(|reply| reply.body.is_empty());
         let refused = matches!(status, 0 | 400 | 405 | 408 | 413 | 414 | 415 | 417 | 431 | 501 | 505);
+        // gRPC says in trailers what became of a call, over HTTP/2 only, whose fields are not decoded here: its HTTP
+        // status is always 200, and no body comes.
+        let told_by_grpc = status == 200 && first.is_some_and(|reply| reply.head.is_empty() && reply.body.is_empty());
         let denied = status == 403 && says("BLOCKED_BY_POLICY");
         let nothing = tried.calls.is_empty();
         let permits = tried.calls.iter().filter(|call| call.header("holdshort-permit").is_some()).count();
@@ -122,7 +125,7 @@ impl Lane {
             && said.to_string().contains("again");
         let holds = match probe.must {
             Must::BeRefused => nothing && refused,
-            Must::Get(wanted) => nothing && status == wanted,
+            Must::Get(wanted) => nothing && (status == wanted || told_by_grpc),
             Must::BeStopped => nothing && (refused || denied),
             Must::BeDenied => nothing && denied,
             Must::BeHeld => {

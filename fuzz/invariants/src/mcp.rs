@@ -33,10 +33,23 @@ pub fn mcp(bytes: &[u8]) {
     }
 }
 
+/// Each message of a batch reads as it does alone.
+fn batch(bytes: &[u8], messages: &[Message]) {
+    let Ok(Json::Array(members)) = parse(bytes) else { panic!("a batch is an array") };
+    assert_eq!(members.len(), messages.len());
+    for (json, message) in members.iter().zip(messages) {
+        assert_eq!(read(&[], json.to_string().as_bytes()).as_ref(), Ok(message));
+    }
+}
+
 fn read(headers: &[(&str, &str)], body: &[u8]) -> Result<Message, Option<i32>> {
     let headers = [&[("content-type", "application/json")], headers].concat();
     match content("/mcp", &headers, body) {
         Ok(Content::Mcp(message)) => Ok(message),
+        Ok(Content::McpBatch(messages)) => {
+            batch(body, &messages);
+            Err(None)
+        }
         Ok(other) => panic!("not read as a message: {other:?}"),
         Err(error) => Err(error.rpc_code),
     }

@@ -113,7 +113,9 @@ pub fn cases() -> Vec<Case> {
             .own(|lane| Box::pin(super::sessions::streams_and_ends_of_others(lane))),
         case("MCP-12", "the older transport (`/sse`, `/messages`) and plain tool endpoints beside `/mcp`", "no route: rejected, unless the upstream passes what no route names")
             .probes(["/sse", "/messages?sessionId=x", "/api/tool/delete_file/invoke"].iter().flat_map(|path| ask("GET", format!("<mcp>{path}")).must(BeUnmatched)))
-            .probes(["/messages?sessionId=x", "/api/tool/delete_file/invoke", "/x"].iter().flat_map(|path| ask("POST", format!("<mcp>{path}")).json(DELETE).must(McpBeHeld)))
+            // Without its stream there is nowhere to tell a result: it is told as over plain HTTP.
+            .probes(ask("POST", "<mcp>/messages?sessionId=x").json(DELETE).must(Must::BeHeld))
+            .probes(["/api/tool/delete_file/invoke", "/x"].iter().flat_map(|path| ask("POST", format!("<mcp>{path}")).json(DELETE).must(McpBeHeld)))
             .tests(&["only_the_endpoint_of_an_mcp_server_takes_the_handshake_and_the_stream", "an_mcp_server_takes_its_protocol_at_its_endpoint_only"]),
         case("MCP-13", "the endpoint with a slash at the end, with dots, in another case", "the same decision, or refused")
             .probes(ask("POST", "<mcp>/").json(DELETE).must(McpBeHeld))
