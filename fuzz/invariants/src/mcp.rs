@@ -35,7 +35,7 @@ pub fn mcp(bytes: &[u8]) {
 
 /// Each message of a batch reads as it does alone.
 fn batch(bytes: &[u8], messages: &[Message]) {
-    let Ok(Json::Array(members)) = parse(bytes) else { panic!("a batch is an array") };
+    let Ok(Json::List(members)) = parse(bytes) else { panic!("a batch is an array") };
     assert_eq!(members.len(), messages.len());
     for (json, message) in members.iter().zip(messages) {
         assert_eq!(read(&[], json.to_string().as_bytes()).as_ref(), Ok(message));
