@@ -20,6 +20,9 @@ pub(crate) struct Caller<'a> {
     gone: bool,
     /// Trailers have ended the answer.
     ended: bool,
+    /// Bytes of the body that are still to be written, where the head says how many there are. With 0 the caller
+    /// has it all, and may hang up before this side has noticed the end.
+    owed: Option<u64>,
 }
 
 enum Side<'a> {
@@ -30,12 +33,12 @@ enum Side<'a> {
 
 impl<'a> Caller<'a> {
     pub(crate) fn new(session: &'a mut ServerSession) -> Caller<'a> {
-        Caller { side: Side::Connection(session), gone: false, ended: false }
+        Caller { side: Side::Connection(session), gone: false, ended: false, owed: None }
     }
 
     /// Whoever has sent a message, and reads this stream.
     pub(crate) fn of_stream(stream: Arc<Stream>) -> Caller<'static> {
-        Caller { side: Side::Stream(stream, None), gone: false, ended: false }
+        Caller { side: Side::Stream(stream, None), gone: false, ended: false, owed: None }
     }
 
     /// The status with which the service refused a message of a stream's reader.
@@ -121,8 +124,11 @@ impl<'a> Caller<'a> {
             let chunked = http::HeaderValue::from_static("chunked");
             self.gone |= head.insert_header(http::header::TRANSFER_ENCODING, chunked).is_err();
         }
+        let length = head.headers.get(http::header::CONTENT_LENGTH);
+        let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
         if !self.gone {
             self.gone = session.write_response_header(head).await.is_err();
+            self.owed = if bare { Some(0) } else { length }.filter(|_| !self.gone);
         }
     }
 
@@ -145,7 +151,9 @@ impl<'a> Caller<'a> {
             && !self.gone
             && !part.is_empty()
         {
+            let size = part.len() as u64;
             self.gone = session.write_response_body(part, false).await.is_err();
+            self.owed = self.owed.filter(|_| !self.gone).map(|owed| owed.saturating_sub(size));
         }
     }
 
@@ -172,7 +180,7 @@ impl<'a> Caller<'a> {
         {
             self.gone = session.write_response_body(Bytes::new(), true).await.is_err();
         }
-        !self.gone
+        !self.gone || self.owed == Some(0)
     }
 
     /// Head, body and end at once.

@@ -183,6 +183,23 @@ async fn an_answer_whose_caller_is_gone_is_kept_for_the_same_call() {
     assert_eq!(upstream.calls().len(), 1, "executed once");
 }
 
+/// Or the next same call would get the answer of this one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_was_taken_whole_is_delivered_however_soon_its_caller_hangs_up() {
+    let upstream = Upstream::answering("done").await;
+    let house = house(&upstream).await;
+    for n in 0..60 {
+        let mut client = house.client().await;
+        client.send(house.ask("POST", "/api/held", "", &n.to_string())).await;
+        let id = house.pending().await;
+        house.approve(id).await;
+        assert_eq!(client.answer().await.status, 200);
+        drop(client);
+        let intent = house.becomes(id, "executed").await;
+        assert!(intent.outcome.unwrap().delivered, "call {n}");
+    }
+}
+
 #[tokio::test]
 async fn an_approved_call_whose_upstream_is_not_there_stays_approved() {
     let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
