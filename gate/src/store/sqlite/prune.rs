@@ -17,17 +17,18 @@ const AT_ONCE: i64 = 200;
 /// Goes on where it stopped, in order of the log. Says whether there is more.
 pub(super) async fn some(conn: &mut SqliteConnection, before: Timestamp) -> Result<bool, StoreError> {
     let mut tx = conn.begin_with("BEGIN IMMEDIATE").await.map_err(unavailable)?;
+    // By place, not by time: nothing of a long log that is young is looked at under the lock.
     let from: Option<i64> = sqlx::query_scalar("SELECT CAST(value AS INTEGER) FROM settings WHERE name = 'pruned'")
         .fetch_optional(&mut *tx)
         .await
         .map_err(unavailable)?;
     let rows = sqlx::query(
         "SELECT e.seq, e.kind, e.data, e.salt, e.subject,
-                coalesce(i.state = 'pending' OR i.state = 'approved' OR i.state = 'executing', c.last = c.n)
-         FROM events e LEFT JOIN intents i ON i.n = e.seq LEFT JOIN calls c ON c.n = e.seq WHERE e.seq >= ?1 AND e.at < ?2 ORDER BY e.seq LIMIT ?3",
+                coalesce(i.state = 'pending' OR i.state = 'approved' OR i.state = 'executing', c.last = c.n), e.at
+         FROM events e LEFT JOIN intents i ON i.n = e.seq LEFT JOIN calls c ON c.n = e.seq
+         WHERE e.seq >= ?1 ORDER BY e.seq LIMIT ?2",
     )
     .bind(from.unwrap_or(0))
-    .bind(before.0)
     .bind(AT_ONCE)
     .fetch_all(&mut *tx)
     .await
@@ -37,8 +38,8 @@ pub(super) async fn some(conn: &mut SqliteConnection, before: Timestamp) -> Resu
     let mut stopped = false;
     for row in &rows {
         // Times may have been set back; what is young stays, and what follows it.
-        let seq: i64 = row.get(0);
-        stopped = row.get::<Option<bool>, _>(5) == Some(true) || seq != next;
+        let (seq, at): (i64, i64) = (row.get(0), row.get(6));
+        stopped = row.get::<Option<bool>, _>(5) == Some(true) || at >= before.0 || seq != next;
         if stopped {
             break;
         }
