@@ -81,14 +81,20 @@ impl Ruleset {
         if !problems.list.is_empty() {
             return Err(Findings { list: problems.list, sources: Arc::default() });
         }
-        Ok(Ruleset {
+        Ok(Ruleset { added, ..self.stopped(overlay.stops) })
+    }
+
+    /// The same rules with stop switches alone beside them. Nothing of it can fail.
+    #[must_use]
+    pub fn stopped(&self, stops: Vec<Stop>) -> Ruleset {
+        Ruleset {
             config: self.config.clone(),
             upstreams: self.upstreams.clone(),
             mounts: self.mounts.clone(),
             policies: self.policies.clone(),
-            added,
-            stops: overlay.stops.into(),
-        })
+            added: None,
+            stops: stops.into(),
+        }
     }
 
     /// Whether files decide, so that what is added can only tighten.
